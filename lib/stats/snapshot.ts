@@ -1,0 +1,194 @@
+import type { FailureKind } from "./failure.ts";
+import type { Histogram } from "./histogram.ts";
+
+/** Raised when a field changes its meaning or goes; new fields alone do not raise it. */
+export const schemaVersion = 1;
+
+export type Phase = "ramp" | "warmup" | "steady" | "drain" | "done";
+
+/** Which run this is; the same for every snapshot of it. */
+export interface RunIdentity {
+  readonly version: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Wall-clock start, ISO 8601 with milliseconds. */
+  readonly startedAt: string;
+  /** `--label key=value`, as given. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Every option that is in force, flag name to value as text. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface FailureCount {
+  readonly kind: FailureKind;
+  count: number;
+  /** Milliseconds after the start of the run. */
+  firstAtMs: number;
+  /** The native error of the first one. */
+  firstDetail: string;
+}
+
+/** What a process has used since it started, and what it has now. */
+export interface ProcessUsage {
+  cpuUserSeconds: number;
+  cpuSystemSeconds: number;
+  rssBytes: number;
+  openFds: number;
+}
+
+export interface ConnectionCounts {
+  requested: number;
+  attempted: number;
+  /** Reached the open state, at any time. */
+  opened: number;
+  /** Open now. */
+  open: number;
+  /** Never reached the open state. */
+  failed: number;
+  /** Ended without being asked to, after they were open. */
+  lost: number;
+  failures: FailureCount[];
+  /** Opens per second that the plan asked for; 0 where it did not matter. */
+  requestedPerSecond: number;
+  /** Opened divided by the time from the first attempt to the last open. */
+  achievedPerSecond: number;
+}
+
+/** Why messages were lost. */
+export interface LossCounts {
+  /** No answer within the reply timeout, counted from the intended time. */
+  timeout: number;
+  /** The connection ended first. */
+  closed: number;
+  /** The answer came, but was not what was sent. */
+  corrupted: number;
+  /** The run ended (drain over or interrupted) before the answer came. */
+  unanswered: number;
+}
+
+/** Always: sent = answered + lost (all four) + inFlight, and due = sent + unsent. */
+export interface MessageCounts {
+  /** What the plan called for until now. */
+  due: number;
+  sent: number;
+  answered: number;
+  lost: LossCounts;
+  inFlight: number;
+  /** Due, but not sent: no connection was open, or the generator did not get to it. */
+  unsent: { noConnection: number; generatorLate: number };
+}
+
+/** Answers that a correct peer and path would not have sent; none of them counts as answered. */
+export interface AnomalyCounts {
+  /** A further answer to a message that is answered already. */
+  duplicated: number;
+  /** An answer to a message that was counted as lost by timeout. */
+  late: number;
+  /** Overtaken by the answer to a message sent later on the same connection; these do count. */
+  reordered: number;
+  /** Bytes differ from what was sent, in the header or, with `--verify`, anywhere. */
+  corrupted: number;
+  /** An answer to nothing that was sent on this connection. */
+  unknown: number;
+}
+
+export interface ClientSnapshot {
+  readonly schemaVersion: typeof schemaVersion;
+  readonly role: "client";
+  readonly run: RunIdentity;
+  readonly endpoint: string;
+  readonly codec: string;
+  readonly messageBytes: number;
+  /** `inflight` is a closed loop: its percentiles leave out the waiting of messages not sent. */
+  readonly arrivals: "poisson" | "uniform" | "interval" | "inflight" | "none";
+  phase: Phase;
+  elapsedMs: number;
+  /** How much of the steady phase is over, and how long it is planned to be. */
+  steadyMs: number;
+  steadyPlannedMs: number;
+  interrupted: boolean;
+  connections: ConnectionCounts;
+  /** All messages of the run. */
+  messages: MessageCounts;
+  /** Those whose intended time lies in the steady phase; histograms hold only these. */
+  steady: MessageCounts;
+  anomalies: AnomalyCounts;
+  /** Messages per second in the steady phase: what the plan called for, and what was sent. */
+  requestedRate: number;
+  achievedRate: number;
+  /** Payload bytes as handed to and from the transport, whole run and steady phase. */
+  bytes: { sent: number; received: number; steadySent: number; steadyReceived: number };
+  answerStatuses: Record<string, number>;
+  histograms: ClientHistograms;
+  /** What the generator itself used and how late its loop ran, to judge whether it kept up. */
+  generator: GeneratorUsage;
+  /** Set when the run has ended. */
+  verdict: Verdict | undefined;
+}
+
+/** All in nanoseconds. */
+export interface ClientHistograms {
+  /** Answer minus intended time. */
+  response: Histogram;
+  /** Answer minus actual send. */
+  service: Histogram;
+  /** Whole run: from the attempt to the open state. */
+  connect: Histogram;
+  /** Actual send minus intended time, whatever held the send up. */
+  scheduleError: Histogram;
+  /** When the generator picked the message up minus its intended time: its own lateness alone. */
+  lateness: Histogram;
+}
+
+export interface GeneratorUsage extends ProcessUsage {
+  /** CPU of the steady phase divided by its time; 1 is one core. */
+  steadyCpuShare: number;
+  /** Sends that a full connection (backpressure) held up in the steady phase. */
+  heldBackSends: number;
+}
+
+export type VerdictKind = "ok" | "expectation-failed" | "invalid" | "stopped-by-limit";
+
+export interface Verdict {
+  readonly kind: VerdictKind;
+  /** One sentence each, with the figures that it rests on. */
+  readonly reasons: readonly string[];
+  readonly expectations: readonly ExpectationResult[];
+}
+
+export interface ExpectationResult {
+  readonly expectation: string;
+  readonly measured: string;
+  readonly passed: boolean;
+}
+
+export interface ServerCounts {
+  /** Open now. */
+  open: number;
+  accepted: number;
+  /** Ended in order, by either side. */
+  closed: number;
+  /** Ended by an error of theirs or of the path. */
+  failed: number;
+  /** Not let in, by reason: `max-connections`, `fd-limit`, `tls`, `protocol` … */
+  refused: Record<string, number>;
+  /** On streams, calls in which bytes arrived: a stream has no messages of its own. */
+  messages: number;
+  bytesReceived: number;
+  bytesSent: number;
+  /** Datagrams left unanswered because of where they came from, or for want of buffer space. */
+  dropped: number;
+  failures: FailureCount[];
+}
+
+export interface ServerSnapshot {
+  readonly schemaVersion: typeof schemaVersion;
+  readonly role: "server";
+  readonly run: RunIdentity;
+  elapsedMs: number;
+  endpoints: { endpoint: string; counts: ServerCounts }[];
+  total: ServerCounts;
+  process: ProcessUsage;
+}
+
+export type Snapshot = ClientSnapshot | ServerSnapshot;
