@@ -94,7 +94,7 @@ test.if(onLinux)(
       socket: { open: (socket) => void socket.pause(), data() {} },
     });
     try {
-      async function taken(bytes: number): Promise<number> {
+      const taken = async (bytes: number): Promise<number> => {
         const socket = await Bun.connect({
           hostname: "127.0.0.1",
           port: listener.port,
@@ -105,7 +105,7 @@ test.if(onLinux)(
         const accepted = socket.write(new Uint8Array(4 << 20));
         socket.terminate();
         return accepted;
-      }
+      };
       const small = await taken(8_192);
       const large = await taken(1_000_000);
       assert.ok(small < large, `${small} against ${large} bytes`);
