@@ -1,0 +1,253 @@
+import { decodeCounts, encodeCounts } from "./hdr_encoding.ts";
+import {
+  countsLength,
+  highestEquivalentNs,
+  highestTrackableNs,
+  indexOf,
+  lowestEquivalentNs,
+} from "./histogram_layout.ts";
+
+const maxUint32 = 0xffff_ffff;
+const maxInt32 = 0x7fff_ffff;
+
+/** The extremes and the mean that an encoding leaves out, to make a decoded histogram exact again. */
+export interface ExactFigures {
+  readonly minNs: number;
+  readonly maxNs: number;
+  readonly meanNs: number;
+}
+
+/**
+ * Times in nanoseconds, counted in HdrHistogram's own buckets: three significant digits from 1 ns to
+ * 1 hour. Minimum, maximum and sum are kept exactly (the sum up to 2^53, rounded beyond).
+ *
+ * Values are taken down to whole nanoseconds; negative ones count as 0, those above an hour as an
+ * hour and in `clamped` too.
+ *
+ * Cost: 135 KB each. Everything but `record` walks only the buckets between minimum and maximum.
+ */
+export class Histogram {
+  /** A bucket cannot overflow while the total fits in 32 bits; past that the counts are doubles. */
+  #counts: Uint32Array | Float64Array = new Uint32Array(countsLength);
+  #count = 0;
+  #sumNs = 0;
+  #minNs = Infinity;
+  #maxNs = -1;
+  #clamped = 0;
+
+  /** How many values were recorded. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many of them were above an hour and count as an hour. */
+  get clamped(): number {
+    return this.#clamped;
+  }
+
+  /** Smallest value, exactly; NaN when empty. */
+  get minNs(): number {
+    return this.#count === 0 ? NaN : this.#minNs;
+  }
+
+  /** Largest value, exactly; NaN when empty. */
+  get maxNs(): number {
+    return this.#count === 0 ? NaN : this.#maxNs;
+  }
+
+  /** Sum of all values divided by their number; NaN when empty. */
+  get meanNs(): number {
+    return this.#count === 0 ? NaN : this.#sumNs / this.#count;
+  }
+
+  /** Sum of all values; 0 when empty. */
+  get sumNs(): number {
+    return this.#sumNs;
+  }
+
+  /**
+   * Counts one value.
+   *
+   * @throws {RangeError} the value is NaN.
+   */
+  record(ns: number): void {
+    if (ns >= 0 && ns <= maxInt32 && this.#count < maxUint32) {
+      // The same as indexOf(), in integer arithmetic only.
+      const value = ns | 0;
+      const shift = 21 - Math.clz32(value | 2047);
+      this.#countOne((shift << 10) + (value >>> shift), value);
+    } else if (ns > maxInt32 && ns <= highestTrackableNs && this.#count < maxUint32) {
+      const value = Math.floor(ns);
+      this.#countOne(indexOf(value), value);
+    } else {
+      this.recordMany(ns, 1);
+    }
+  }
+
+  #countOne(index: number, value: number): void {
+    const counts = this.#counts;
+    counts[index] = counts[index]! + 1;
+    this.#count++;
+    this.#sumNs += value;
+    if (value < this.#minNs) this.#minNs = value;
+    if (value > this.#maxNs) this.#maxNs = value;
+  }
+
+  /**
+   * Counts the same value `times` times.
+   *
+   * @throws {RangeError} the value is NaN, or `times` is not a whole number from 0 up.
+   */
+  recordMany(ns: number, times: number): void {
+    if (Number.isNaN(ns)) throw new RangeError("a histogram cannot record NaN nanoseconds");
+    if (!Number.isSafeInteger(times) || times < 0) {
+      throw new RangeError(`a histogram cannot record a value ${times} times`);
+    }
+    if (times === 0) return;
+    if (ns > highestTrackableNs) this.#clamped += times;
+    const value = Math.min(Math.max(Math.floor(ns), 0), highestTrackableNs);
+    this.#makeRoomFor(times);
+    const counts = this.#counts;
+    const index = indexOf(value);
+    counts[index] = counts[index]! + times;
+    this.#count += times;
+    this.#sumNs += value * times;
+    if (value < this.#minNs) this.#minNs = value;
+    if (value > this.#maxNs) this.#maxNs = value;
+  }
+
+  /** Adds everything that the other histogram has counted. */
+  add(other: Histogram): void {
+    if (other.#count === 0) return;
+    this.#makeRoomFor(other.#count);
+    const counts = this.#counts;
+    const added = other.#counts;
+    const last = indexOf(other.#maxNs);
+    for (let index = indexOf(other.#minNs); index <= last; index++) {
+      counts[index] = counts[index]! + added[index]!;
+    }
+    this.#count += other.#count;
+    this.#sumNs += other.#sumNs;
+    this.#clamped += other.#clamped;
+    if (other.#minNs < this.#minNs) this.#minNs = other.#minNs;
+    if (other.#maxNs > this.#maxNs) this.#maxNs = other.#maxNs;
+  }
+
+  /** Empties the histogram; the memory is kept. */
+  reset(): void {
+    if (this.#count === 0) return;
+    if (this.#counts instanceof Float64Array) this.#counts = new Uint32Array(countsLength);
+    else this.#counts.fill(0, indexOf(this.#minNs), indexOf(this.#maxNs) + 1);
+    this.#count = 0;
+    this.#sumNs = 0;
+    this.#minNs = Infinity;
+    this.#maxNs = -1;
+    this.#clamped = 0;
+  }
+
+  /** A histogram of its own with the same counts. */
+  copy(): Histogram {
+    const copy = new Histogram();
+    if (this.#count === 0) return copy;
+    if (this.#counts instanceof Float64Array) {
+      copy.#counts = this.#counts.slice();
+    } else {
+      const first = indexOf(this.#minNs);
+      copy.#counts.set(this.#counts.subarray(first, indexOf(this.#maxNs) + 1), first);
+    }
+    copy.#count = this.#count;
+    copy.#sumNs = this.#sumNs;
+    copy.#minNs = this.#minNs;
+    copy.#maxNs = this.#maxNs;
+    copy.#clamped = this.#clamped;
+    return copy;
+  }
+
+  /**
+   * The value that `percentile` percent of the values do not exceed, within the resolution of the
+   * buckets (0.1 %) and never above the exact maximum. 0 is the minimum, 100 the maximum.
+   *
+   * @returns NaN when empty.
+   */
+  percentileNs(percentile: number): number {
+    return this.percentilesNs([percentile])[0]!;
+  }
+
+  /**
+   * Several percentiles in one walk.
+   *
+   * @param percentiles in ascending order.
+   */
+  percentilesNs(percentiles: readonly number[]): number[] {
+    if (this.#count === 0) return percentiles.map(() => NaN);
+    const counts = this.#counts;
+    let index = indexOf(this.#minNs);
+    let reached = counts[index]!;
+    return percentiles.map((percentile) => {
+      if (!(percentile > 0)) return this.#minNs;
+      if (percentile >= 100) return this.#maxNs;
+      // 99.9 / 100 * 1000 is a little above 999 in doubles; without the margin, the rank after it.
+      const rank = Math.ceil((percentile / 100) * this.#count * (1 - 2 ** -50));
+      while (reached < rank) reached += counts[++index]!;
+      return Math.min(highestEquivalentNs(index), this.#maxNs);
+    });
+  }
+
+  /**
+   * How many values are at or below each bound, within the resolution of the buckets: a bucket that
+   * a bound cuts counts as below it.
+   *
+   * @param boundsNs in ascending order.
+   */
+  countsAtOrBelow(boundsNs: readonly number[]): number[] {
+    if (this.#count === 0) return boundsNs.map(() => 0);
+    const counts = this.#counts;
+    const last = indexOf(this.#maxNs);
+    let index = indexOf(this.#minNs);
+    let reached = 0;
+    return boundsNs.map((boundNs) => {
+      if (boundNs >= this.#maxNs) return this.#count;
+      while (index <= last && lowestEquivalentNs(index) <= boundNs) reached += counts[index++]!;
+      return reached;
+    });
+  }
+
+  /** HdrHistogram's V2 compressed encoding in base64, which every HdrHistogram library reads. */
+  encode(): string {
+    const first = this.#count === 0 ? 0 : indexOf(this.#minNs);
+    const last = this.#count === 0 ? -1 : indexOf(this.#maxNs);
+    return encodeCounts(this.#counts, first, last);
+  }
+
+  /**
+   * Reads an encoding back. It holds buckets only: without `exact`, minimum, maximum and mean are
+   * those of the buckets, within their resolution.
+   *
+   * @throws {FileError} the text is no such encoding, or has another resolution than `encode` writes.
+   */
+  static decode(text: string, exact?: ExactFigures): Histogram {
+    const histogram = new Histogram();
+    decodeCounts(text, (index, times) => {
+      const lowestNs = lowestEquivalentNs(index);
+      const middleNs = lowestNs + Math.floor((highestEquivalentNs(index) - lowestNs) / 2);
+      histogram.recordMany(Math.min(middleNs, highestTrackableNs), times);
+    });
+    if (exact !== undefined && histogram.#count > 0) histogram.#setExact(exact);
+    return histogram;
+  }
+
+  /** Exact figures are believed only where the buckets do not contradict them. */
+  #setExact(exact: ExactFigures): void {
+    if (indexOf(exact.minNs) === indexOf(this.#minNs)) this.#minNs = exact.minNs;
+    if (indexOf(exact.maxNs) === indexOf(this.#maxNs)) this.#maxNs = exact.maxNs;
+    if (exact.meanNs >= this.#minNs && exact.meanNs <= this.#maxNs) {
+      this.#sumNs = exact.meanNs * this.#count;
+    }
+  }
+
+  #makeRoomFor(times: number): void {
+    if (this.#count + times > maxUint32 && this.#counts instanceof Uint32Array) {
+      this.#counts = Float64Array.from(this.#counts);
+    }
+  }
+}
