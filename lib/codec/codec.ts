@@ -5,6 +5,9 @@ export const headerCorrupt = 1;
 
 export type HeaderResult = typeof headerOk | typeof headerCorrupt;
 
+/** Whether bytes arrive in pieces of any size, or one whole message at a time. */
+export type Framing = "stream" | "message";
+
 /**
  * What a message is, and how an answer names the message that it answers.
  *
@@ -26,16 +29,23 @@ export interface Codec {
   /** Writes the sequence number into the prepared message at `offset`. */
   stamp(batch: Uint8Array, offset: number, sequence: number): void;
 
-  /** Reads the first `headerBytes` of an answer. On `headerOk` the two fields below are set. */
-  readHeader(bytes: Uint8Array, offset: number): HeaderResult;
-  /** Size of the whole answer, header included, at least `headerBytes`. */
+  /**
+   * Reads the header of an answer; called once for each answer, because it also counts what the
+   * answers say. On `headerOk` the two fields below are set.
+   *
+   * @param available on streams how many bytes stand at `offset`, at least `headerBytes`; on message
+   * framing the length of the whole message, whatever it is: a wrong length is a corrupt header.
+   */
+  readHeader(bytes: Uint8Array, offset: number, available: number): HeaderResult;
+  /** Size of the whole answer, header included; on message framing always `available`. */
   readonly answerBytes: number;
   /** Low `sequenceBits` of the sequence number of the message that is answered. */
   readonly answerSequence: number;
 
   /**
    * Compares a part of an answer with what it must be. The parts of one answer are passed in order,
-   * the header first.
+   * the first with at least `headerBytes`; parts of different answers may alternate, so that
+   * nothing is remembered from one call to the next.
    *
    * @param position where in the answer `bytes[offset]` stands.
    * @param sequence the full sequence number that was stamped into the message.
