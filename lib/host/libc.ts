@@ -166,20 +166,43 @@ export function waitForEvents(fd: number, timeoutNs: number): number {
 }
 
 /**
- * The epoll descriptor of this thread's event loop: the first one of the process that watches
- * something, or simply the first one. Reads `/proc/self/fd`: call it once, and after the event loop
- * has been in use.
+ * The epoll descriptor of this thread's event loop. A process can have several: Bun's HTTP client
+ * (`fetch`, `bun test`) and every worker own one, numbered in no fixed order. So this one is told by
+ * a socket that the loop is made to watch for a moment. Reads
+ * `/proc/self/fd`: call it once per thread, before there are many connections.
  *
  * @returns -1 where there is none (not Linux, no `/proc`) or no libc to wait with.
  */
 export function findEpollFd(): number {
   if (!hasLibc()) return -1;
-  let first = -1;
-  for (const fd of ownFds()) {
-    if (linkOf(fd) !== "anon_inode:[eventpoll]") continue;
-    if (first < 0) first = fd;
+  const found = epollFds();
+  const only = found.length === 1 ? found[0]! : -1;
+  const probe = watchedFd();
+  if (probe === undefined) return only;
+  try {
+    const watched = new RegExp(`^tfd:\\s+${probe.fd}\\s`, "m");
+    return found.find((fd) => watched.test(fdInfo(fd))) ?? only;
+  } finally {
+    probe.close();
   }
-  return first;
+}
+
+function epollFds(): number[] {
+  return ownFds().filter((fd) => linkOf(fd) === "anon_inode:[eventpoll]");
+}
+
+/** A descriptor that this thread's event loop watches: a listener that nobody can find. */
+function watchedFd(): { fd: number; close(): void } | undefined {
+  try {
+    const listener = Bun.listen({
+      unix: `\0holdfast-${process.pid}-${crypto.randomUUID()}`, // in the abstract namespace: no file
+      socket: { data() {} },
+    });
+    const { fd } = listener as unknown as { fd: number }; // missing from the types
+    return { fd, close: () => listener.stop(true) };
+  } catch {
+    return undefined;
+  }
 }
 
 function ownFds(): number[] {
@@ -187,6 +210,15 @@ function ownFds(): number[] {
     return readdirSync("/proc/self/fd").map(Number).sort((a, b) => a - b);
   } catch {
     return [];
+  }
+}
+
+/** What epoll(7) watches is in its fdinfo, a line `tfd: <fd> …` each: proc(5). */
+function fdInfo(fd: number): string {
+  try {
+    return readFileSync(`/proc/self/fdinfo/${fd}`, "latin1");
+  } catch {
+    return "";
   }
 }
 

@@ -1,6 +1,6 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect as dialNode } from "node:net";
 import {
   fdLimits,
@@ -200,12 +200,29 @@ test.if(onLinux)(
   30_000,
 );
 
-test.if(onLinux)("findEpollFd() finds a descriptor that the kernel calls an eventpoll", () => {
+test.if(onLinux)("findEpollFd() finds the one of this thread among several", async () => {
   assert.equal(hasLibc(), true);
-  const fd = findEpollFd();
-  assert.ok(fd > 2);
-  const info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
-  assert.match(info, /^tfd:/m);
+  const worker = new Worker(
+    URL.createObjectURL(new Blob(["setInterval(() => {}, 1000); postMessage(1)"])),
+  );
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  try {
+    await new Promise((resolve) => worker.onmessage = resolve);
+    const epollFds = readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).includes("eventpoll");
+      } catch {
+        return false;
+      }
+    });
+    assert.ok(epollFds.length > 1, `${epollFds}`);
+    const watched = `^tfd:\\s+${(listener as unknown as { fd: number }).fd}\\s`;
+    const info = readFileSync(`/proc/self/fdinfo/${findEpollFd()}`, "utf8");
+    assert.match(info, new RegExp(watched, "m"));
+  } finally {
+    listener.stop(true);
+    worker.terminate();
+  }
 });
 
 test.if(onLinux)("fdLimits() and setFdLimits() agree with /proc/self/limits", () => {
