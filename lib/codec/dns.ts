@@ -141,7 +141,8 @@ class DnsCodec implements Codec {
     // stands behind the question are the records of a real answer.
     const end = Math.min(position + length, message.length);
     let at = position;
-    if (at === 0 && length >= this.headerBytes) {
+    if (at === 0) {
+      if (length < this.headerBytes) return false;
       const start = offset + prefixBytes;
       if (bytes[start] !== ((sequence >>> 8) & 0xff)) return false;
       if (bytes[start + 1] !== (sequence & 0xff)) return false;
@@ -157,14 +158,7 @@ class DnsCodec implements Codec {
       }
     }
     const shift = offset - position;
-    for (; at < end; at++) {
-      const expected = at === prefixBytes
-        ? (sequence >>> 8) & 0xff
-        : at === prefixBytes + 1
-        ? sequence & 0xff
-        : message[at];
-      if (bytes[shift + at] !== expected) return false;
-    }
+    for (; at < end; at++) if (bytes[shift + at] !== message[at]) return false;
     return true;
   }
 
