@@ -1,0 +1,317 @@
+import { portRange, statsAddress } from "../options/address.ts";
+import { duration, positiveDuration } from "../options/duration.ts";
+import { label } from "../options/label.ts";
+import { count, rate, seed, size } from "../options/quantity.ts";
+import type { CommandLine } from "../options/command_line.ts";
+import { checkForSchemes } from "../options/resolve.ts";
+import { row, type SettingsOf } from "../options/row.ts";
+import { choice, file, fileOrStream, flag, protocolName, text } from "../options/text.ts";
+
+const secureSchemes = ["tls", "wss", "quic"];
+
+/** The options that say when messages are due; with none of them connections are only held. */
+const openLoop = ["ratePerSecond", "stages", "scheduleFile"];
+const planned = [...openLoop, "intervalMs"];
+const messages = [...planned, "inflight"];
+
+/** The options of `holdfast client`. */
+export const clientRows = {
+  connections: row({
+    name: "connections",
+    short: "c",
+    kind: count,
+    default: 1,
+    category: "Connections",
+    summary: "how many to open and hold",
+  }),
+  connectRatePerSecond: row({
+    name: "connect-rate",
+    kind: rate,
+    default: 1000,
+    category: "Connections",
+    summary: "how many to open per second",
+  }),
+  connectTimeoutMs: row({
+    name: "connect-timeout",
+    kind: positiveDuration,
+    default: 5000,
+    category: "Connections",
+    summary: "give a connection up that is not open after this long",
+  }),
+  sourcePorts: row({
+    name: "source-ports",
+    kind: portRange,
+    category: "Connections",
+    summary: "take source ports in turn from this range, past the kernel's own search",
+    otherwise: "the kernel chooses",
+    schemes: ["tcp", "tls", "udp", "ws", "wss"],
+  }),
+  connectionsPerSocket: row({
+    name: "connections-per-socket",
+    kind: count,
+    default: 32,
+    category: "Connections",
+    summary: "QUIC connections that share a UDP socket; 1: each has its own",
+    schemes: ["quic"],
+  }),
+  ratePerSecond: row({
+    name: "rate",
+    short: "r",
+    kind: rate,
+    category: "Load",
+    summary: "messages per second over all connections, whatever the answers do",
+    conflicts: ["intervalMs", "inflight", "stages", "scheduleFile"],
+  }),
+  intervalMs: row({
+    name: "interval",
+    kind: positiveDuration,
+    category: "Load",
+    summary: "each connection sends a message this often",
+    conflicts: ["inflight", "stages", "scheduleFile"],
+  }),
+  inflight: row({
+    name: "inflight",
+    kind: count,
+    category: "Load",
+    summary: "closed loop: each connection always awaits this many answers",
+    conflicts: ["stages", "scheduleFile"],
+  }),
+  stages: row({
+    name: "stages",
+    kind: text,
+    placeholder: "list",
+    category: "Load",
+    summary: "rate over time: levels and slopes, as in '10s:1000, 10s:+200/s'",
+    conflicts: ["scheduleFile"],
+  }),
+  scheduleFile: row({
+    name: "schedule",
+    kind: fileOrStream,
+    category: "Load",
+    summary: "rate over time from a file: a line count, then '<ms> <rate>' lines",
+  }),
+  scheduleFormat: row({
+    name: "schedule-format",
+    kind: choice("level", "slope"),
+    default: "level",
+    category: "Load",
+    summary: "what the second column of the schedule is: a rate, or its slope",
+    requires: ["scheduleFile"],
+  }),
+  arrivals: row({
+    name: "arrivals",
+    kind: choice("poisson", "uniform"),
+    default: "poisson",
+    category: "Load",
+    summary: "gaps between messages: random and memoryless, or all the same",
+    requires: openLoop,
+  }),
+  seed: row({
+    name: "seed",
+    kind: seed,
+    default: 42,
+    category: "Load",
+    summary: "start of the random sequence; the same seed gives the same plan",
+    requires: openLoop,
+    conflicts: ["arrivals=uniform"],
+  }),
+  durationMs: row({
+    name: "duration",
+    short: "t",
+    kind: positiveDuration,
+    default: 10_000,
+    category: "Time",
+    summary: "length of the measured phase, once all connections are open",
+    conflicts: ["stages", "scheduleFile"],
+  }),
+  warmupMs: row({
+    name: "warmup",
+    kind: duration,
+    default: 0,
+    category: "Time",
+    summary: "send for this long before the measured phase",
+    requires: messages,
+  }),
+  timeoutMs: row({
+    name: "timeout",
+    kind: positiveDuration,
+    default: 5000,
+    category: "Time",
+    summary: "a message without an answer after this long is lost",
+    requires: messages,
+  }),
+  drainMs: row({
+    name: "drain",
+    kind: duration,
+    category: "Time",
+    summary: "wait this long for the last answers",
+    otherwise: "as --timeout",
+    requires: messages,
+  }),
+  codec: row({
+    name: "codec",
+    kind: choice("echo", "dns"),
+    default: "echo",
+    category: "Messages",
+    summary: "what a message is: bytes that come back, or a DNS query",
+    requires: messages,
+    schemesOfValue: { dns: ["udp", "tcp", "tls"] },
+  }),
+  sizeBytes: row({
+    name: "size",
+    kind: size,
+    default: 64,
+    category: "Messages",
+    summary: "size of an echo message",
+    requires: messages,
+    conflicts: ["codec=dns"],
+  }),
+  query: row({
+    name: "query",
+    kind: text,
+    placeholder: "name/type",
+    default: "example.com/A",
+    category: "Messages",
+    summary: "what to ask a DNS server for",
+    requires: ["codec=dns"],
+  }),
+  verify: row({
+    name: "verify",
+    kind: flag,
+    default: false,
+    category: "Messages",
+    summary: "compare every answer byte by byte, not only its header",
+    requires: messages,
+  }),
+  datagrams: row({
+    name: "datagrams",
+    kind: flag,
+    default: false,
+    category: "Messages",
+    summary: "QUIC: send unreliable datagrams instead of a stream",
+    requires: messages,
+    schemes: ["quic"],
+  }),
+  caFile: row({
+    name: "ca",
+    kind: file,
+    category: "TLS and QUIC",
+    summary: "PEM certificates of the authorities to trust",
+    otherwise: "the system's",
+    schemes: secureSchemes,
+  }),
+  insecure: row({
+    name: "insecure",
+    kind: flag,
+    default: false,
+    category: "TLS and QUIC",
+    summary: "accept any certificate",
+    conflicts: ["caFile"],
+    schemes: secureSchemes,
+  }),
+  servername: row({
+    name: "servername",
+    kind: text,
+    placeholder: "name",
+    category: "TLS and QUIC",
+    summary: "name to ask for and to verify",
+    otherwise: "the endpoint's host",
+    schemes: secureSchemes,
+  }),
+  certFile: row({
+    name: "cert",
+    kind: file,
+    category: "TLS and QUIC",
+    summary: "PEM certificate of this client, for servers that ask for one",
+    requires: ["keyFile"],
+    schemes: secureSchemes,
+  }),
+  keyFile: row({
+    name: "key",
+    kind: file,
+    category: "TLS and QUIC",
+    summary: "PEM private key of that certificate",
+    requires: ["certFile"],
+    schemes: secureSchemes,
+  }),
+  alpn: row({
+    name: "alpn",
+    kind: protocolName,
+    repeatable: true,
+    category: "TLS and QUIC",
+    summary: "application protocol to offer; may be repeated",
+    otherwise: "echo on quic, none on tls",
+    schemes: ["tls", "quic"],
+  }),
+  expectations: row({
+    name: "expect",
+    kind: text,
+    placeholder: "condition",
+    repeatable: true,
+    category: "Results",
+    summary: "exit with 1 unless this holds, as in 'response.p99<10ms'; may be repeated",
+  }),
+  maxScheduleErrorMs: row({
+    name: "max-schedule-error",
+    kind: positiveDuration,
+    default: 10,
+    category: "Results",
+    summary: "bound on the p99 of the generator's own lateness; above it: invalid",
+    requires: planned,
+  }),
+  jsonFile: row({
+    name: "json",
+    kind: file,
+    category: "Results",
+    summary: "write the final summary here as JSON",
+  }),
+  hdrFile: row({
+    name: "hdr",
+    kind: file,
+    category: "Results",
+    summary: "write the histograms here as an HdrHistogram log",
+  }),
+  csvFile: row({
+    name: "csv",
+    kind: fileOrStream,
+    category: "Results",
+    summary: "write a row for each message and each answer here",
+    requires: messages,
+  }),
+  statsAddress: row({
+    name: "stats",
+    kind: statsAddress,
+    default: { host: "127.0.0.1", port: 9464 },
+    category: "Results",
+    summary: "serve live statistics here; the default moves to the next free port",
+  }),
+  quiet: row({
+    name: "quiet",
+    short: "q",
+    kind: flag,
+    default: false,
+    category: "Results",
+    summary: "print only the final summary",
+  }),
+  labels: row({
+    name: "label",
+    kind: label,
+    repeatable: true,
+    category: "Results",
+    summary: "name the run in every result; may be repeated",
+  }),
+};
+
+export type ClientSettings = SettingsOf<typeof clientRows>;
+
+/**
+ * Checks that every option given has a meaning on endpoints of this scheme.
+ *
+ * @throws {UsageError} one of them has none.
+ */
+export function checkForScheme(
+  scheme: string,
+  commandLine: Pick<CommandLine<ClientSettings>, "settings" | "given">,
+): void {
+  checkForSchemes(clientRows, commandLine, [scheme]);
+}

@@ -1,0 +1,154 @@
+import { duration, positiveDuration } from "../options/duration.ts";
+import { count, size } from "../options/quantity.ts";
+import { label } from "../options/label.ts";
+import type { CommandLine } from "../options/command_line.ts";
+import { checkForSchemes } from "../options/resolve.ts";
+import { row, type SettingsOf } from "../options/row.ts";
+import { statsAddress } from "../options/address.ts";
+import { file, flag } from "../options/text.ts";
+
+const secureSchemes = ["tls", "wss", "quic"];
+const webSocketSchemes = ["ws", "wss"];
+
+/** The options of `holdfast server`. */
+export const serverRows = {
+  maxConnections: row({
+    name: "max-connections",
+    kind: count,
+    category: "Limits",
+    summary: "refuse and count connections above this many open ones, per endpoint",
+    otherwise: "what the descriptor limit allows",
+  }),
+  idleTimeoutMs: row({
+    name: "idle-timeout",
+    kind: duration,
+    default: 0,
+    category: "Limits",
+    summary: "close connections on which nothing moves for this long; 0: never",
+  }),
+  maxMessageBytes: row({
+    name: "max-message",
+    kind: size,
+    default: 16 * 2 ** 20,
+    category: "Limits",
+    summary: "largest WebSocket message; a larger one ends its connection",
+    schemes: webSocketSchemes,
+  }),
+  maxPendingBytes: row({
+    name: "max-pending",
+    kind: size,
+    default: 2 ** 20,
+    category: "Limits",
+    summary: "echo that may wait for a peer that does not read, per connection",
+  }),
+  backlog: row({
+    name: "backlog",
+    kind: count,
+    default: 65535,
+    category: "Limits",
+    summary: "queue of connections not yet accepted; the kernel caps it at somaxconn",
+    schemes: ["tcp", "tls", "ws", "wss"],
+  }),
+  reusePort: row({
+    name: "reuse-port",
+    kind: flag,
+    default: false,
+    category: "Limits",
+    summary: "share the ports with other processes that ask for it too",
+    schemes: ["tcp", "tls", "udp", "ws", "wss"],
+  }),
+  durationMs: row({
+    name: "duration",
+    short: "t",
+    kind: positiveDuration,
+    category: "Limits",
+    summary: "stop after this long, with the final report",
+    otherwise: "until interrupted",
+  }),
+  certFile: row({
+    name: "cert",
+    kind: file,
+    category: "Certificate",
+    summary: "PEM certificate chain for tls, wss and quic, leaf first",
+    otherwise: "one made at start",
+    requires: ["keyFile"],
+    schemes: secureSchemes,
+  }),
+  keyFile: row({
+    name: "key",
+    kind: file,
+    category: "Certificate",
+    summary: "PEM private key of the certificate",
+    requires: ["certFile"],
+    schemes: secureSchemes,
+  }),
+  writeCertDirectory: row({
+    name: "write-cert",
+    kind: file,
+    placeholder: "dir",
+    category: "Certificate",
+    summary: "keep the certificate made at start here, so that clients can verify it",
+    conflicts: ["certFile"],
+    schemes: secureSchemes,
+  }),
+  reportEveryMs: row({
+    name: "report-every",
+    kind: positiveDuration,
+    default: 5000,
+    category: "Results",
+    summary: "time between two lines about connections and bytes",
+    conflicts: ["quiet"],
+  }),
+  quiet: row({
+    name: "quiet",
+    short: "q",
+    kind: flag,
+    default: false,
+    category: "Results",
+    summary: "print only the endpoints and the final report",
+  }),
+  jsonFile: row({
+    name: "json",
+    kind: file,
+    category: "Results",
+    summary: "write the final report here as JSON",
+  }),
+  statsAddress: row({
+    name: "stats",
+    kind: statsAddress,
+    default: { host: "127.0.0.1", port: 9464 },
+    category: "Results",
+    summary: "serve live statistics here; the default moves to the next free port",
+  }),
+  labels: row({
+    name: "label",
+    kind: label,
+    repeatable: true,
+    category: "Results",
+    summary: "name the run in every result; may be repeated",
+  }),
+};
+
+export type ServerSettings = SettingsOf<typeof serverRows>;
+
+/** What `holdfast server` listens on when no endpoint is given. */
+export const defaultEndpoints: readonly string[] = [
+  "tcp://:4242",
+  "udp://:4242",
+  "tls://:4243",
+  "ws://:8080",
+  "wss://:8443",
+  "quic://:4433-4464",
+];
+
+/**
+ * Checks that every option given has a meaning on at least one of the endpoints.
+ *
+ * @throws {UsageError} one of them has none.
+ */
+export function checkForEndpoints(
+  schemes: readonly string[],
+  commandLine: Pick<CommandLine<ServerSettings>, "settings" | "given">,
+): void {
+  checkForSchemes(serverRows, commandLine, schemes);
+}
