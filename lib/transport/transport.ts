@@ -156,6 +156,8 @@ export interface ListenSettings {
   readonly alpn: readonly string[];
   /** Called for each connection that is refused, and why. */
   refused(failure: Failure): void;
+  /** Called for each datagram that is ignored because of where it came from (UDP). */
+  dropped?(): void;
 }
 
 /** A transport is one file, one row in the registry, one line in the conformance test. */
