@@ -66,16 +66,28 @@ export interface LossCounts {
   unanswered: number;
 }
 
-/** Always: sent = answered + lost (all four) + inFlight, and due = sent + unsent. */
+/** Always: sent = answered + lost (all four) + inFlight, and due = sent + queued + unsent. */
 export interface MessageCounts {
   /** What the plan called for until now. */
   due: number;
+  /** Taken by the transport to the last byte. */
   sent: number;
   answered: number;
   lost: LossCounts;
   inFlight: number;
-  /** Due, but not sent: no connection was open, or the generator did not get to it. */
-  unsent: { noConnection: number; generatorLate: number };
+  /** Due and waiting for a connection that takes no more bytes at the moment; 0 after the run. */
+  queued: number;
+  unsent: UnsentCounts;
+}
+
+/** Why messages that were due were not sent. */
+export interface UnsentCounts {
+  /** No connection was open. */
+  noConnection: number;
+  /** The target took no more bytes until the reply timeout, the end of the connection or the run. */
+  heldBack: number;
+  /** The generator did not get to it. */
+  generatorLate: number;
 }
 
 /** Answers that a correct peer and path would not have sent; none of them counts as answered. */

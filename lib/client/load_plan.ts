@@ -1,0 +1,74 @@
+import { UsageError } from "../errors.ts";
+import type { Load, LoadSettings } from "../load/load_settings.ts";
+import { constantSchedule, Schedule, type ScheduleSegment } from "../load/schedule.ts";
+import { parseSchedule, parseStages } from "../load/schedule_text.ts";
+import type { ClientSettings } from "./options.ts";
+
+/**
+ * What the options ask the load generator to do.
+ *
+ * @param scheduleText content of the `--schedule` file, where there is one.
+ * @throws {UsageError} the stages or the schedule cannot be read.
+ */
+export function loadSettings(
+  settings: ClientSettings,
+  scheduleText: string | undefined,
+): LoadSettings {
+  const planned = plannedSchedule(settings, scheduleText);
+  return {
+    connections: settings.connections,
+    connectsPerSecond: settings.connectRatePerSecond,
+    connectTimeoutMs: settings.connectTimeoutMs,
+    load: loadOf(settings, planned),
+    seed: settings.seed,
+    warmupMs: settings.warmupMs,
+    durationMs: planned === undefined ? settings.durationMs : planned.durationNs / 1e6,
+    replyTimeoutMs: settings.timeoutMs,
+    drainMs: settings.drainMs ?? settings.timeoutMs,
+    verify: settings.verify,
+  };
+}
+
+/** The rate over time, where stages or a file give one. */
+function plannedSchedule(
+  settings: ClientSettings,
+  scheduleText: string | undefined,
+): Schedule | undefined {
+  const schedule = settings.stages !== undefined
+    ? parseStages(settings.stages)
+    : scheduleText !== undefined
+    ? parseSchedule(scheduleText, settings.scheduleFormat)
+    : undefined;
+  if (schedule !== undefined && !(schedule.durationNs > 0)) {
+    throw new UsageError("the schedule lasts 0 s; give at least one stage a duration");
+  }
+  return schedule;
+}
+
+function loadOf(settings: ClientSettings, planned: Schedule | undefined): Load {
+  if (settings.intervalMs !== undefined) {
+    return { kind: "interval", intervalMs: settings.intervalMs };
+  }
+  if (settings.inflight !== undefined) {
+    return { kind: "inflight", outstanding: settings.inflight };
+  }
+  const kind = settings.arrivals;
+  if (planned !== undefined) {
+    return { kind, schedule: withWarmup(planned, settings.warmupMs) };
+  }
+  if (settings.ratePerSecond !== undefined) {
+    return { kind, schedule: constantSchedule(settings.ratePerSecond) };
+  }
+  return { kind: "none" };
+}
+
+/** The warm-up sends at the rate with which the schedule starts. */
+function withWarmup(schedule: Schedule, warmupMs: number): Schedule {
+  if (warmupMs === 0) return schedule;
+  const warmup: ScheduleSegment = {
+    durationNs: warmupMs * 1e6,
+    startRatePerSecond: schedule.rateAt(0),
+    slopePerSecond2: 0,
+  };
+  return new Schedule([warmup, ...schedule.segments]);
+}

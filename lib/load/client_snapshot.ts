@@ -1,0 +1,79 @@
+import { nowNs } from "../stats/clock.ts";
+import { readProcessUsage } from "../stats/process_usage.ts";
+import {
+  type ClientSnapshot,
+  type ConnectionCounts,
+  type RunIdentity,
+  schemaVersion,
+  type Verdict,
+} from "../stats/snapshot.ts";
+import type { LoadGenerator } from "./load_generator.ts";
+import { messageCounts } from "./message_counters.ts";
+
+/** What a snapshot says beside the measurement. */
+export interface SnapshotContext {
+  readonly run: RunIdentity;
+  readonly endpoint: string;
+  readonly verdict?: Verdict;
+}
+
+/** All that is known of a run at this instant. */
+export function clientSnapshot(
+  generator: LoadGenerator,
+  context: SnapshotContext,
+): ClientSnapshot {
+  const { settings, ledger, codec, meter, recorder } = generator;
+  const atNs = Math.min(nowNs(), generator.doneNs);
+  const steadyNs = Math.max(0, Math.min(atNs, generator.steadyEndNs) - generator.steadyStartNs);
+  const perSecond = (count: number) => steadyNs > 0 ? count / (steadyNs / 1e9) : 0;
+  const steady = messageCounts(ledger.steady);
+  const used = meter.used();
+  return {
+    schemaVersion,
+    role: "client",
+    run: context.run,
+    endpoint: context.endpoint,
+    codec: codec.name,
+    messageBytes: codec.messageBytes,
+    arrivals: settings.load.kind,
+    phase: generator.phase,
+    elapsedMs: Math.max(0, atNs - generator.startNs) / 1e6,
+    steadyMs: steadyNs / 1e6,
+    steadyPlannedMs: settings.durationMs,
+    interrupted: generator.isInterrupted,
+    connections: connectionCounts(generator),
+    messages: messageCounts(ledger.outside, ledger.steady),
+    steady,
+    anomalies: { ...generator.receiver.anomalies },
+    requestedRate: perSecond(steady.due),
+    achievedRate: perSecond(steady.sent),
+    bytes: {
+      sent: generator.sender.bytesSent,
+      received: generator.receiver.bytesReceived,
+      steadySent: used.sentBytes,
+      steadyReceived: used.receivedBytes,
+    },
+    answerStatuses: codec.answerStatuses(),
+    histograms: recorder.totals(),
+    generator: {
+      ...readProcessUsage(),
+      steadyCpuShare: steadyNs > 0 ? used.cpuSeconds / (steadyNs / 1e9) : 0,
+      heldBackSends: generator.sender.heldBackSends,
+    },
+    verdict: context.verdict,
+  };
+}
+
+function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
+  return {
+    requested: settings.connections,
+    attempted: pool.attempted,
+    opened: pool.opened,
+    open: pool.openCount,
+    failed: pool.failed,
+    lost: pool.lost,
+    failures: pool.failures.counts(),
+    requestedPerSecond: settings.connections > 1 ? settings.connectsPerSecond : 0,
+    achievedPerSecond: pool.achievedPerSecond,
+  };
+}

@@ -1,0 +1,350 @@
+import { MessageCounters } from "./message_counters.ts";
+
+const vacant = 0;
+const waiting = 1;
+const inFlight = 2;
+const answered = 3;
+const timedOut = 4;
+const given = 5;
+const stateBits = 0x7f;
+const steadyBit = 0x80;
+
+/** What an answer turned out to be. */
+export const settledAnswer = 0;
+export const settledDuplicate = 1;
+export const settledLate = 2;
+export const settledUnknown = 3;
+
+export type Settlement =
+  | typeof settledAnswer
+  | typeof settledDuplicate
+  | typeof settledLate
+  | typeof settledUnknown;
+
+export interface LedgerSettings {
+  readonly connections: number;
+  /** Reply timeout, counted from the intended time. */
+  readonly timeoutNs: number;
+  /** How many low bits of the sequence number an answer carries. */
+  readonly sequenceBits: 16 | 32;
+  /** Most messages that can await their answer at once. */
+  readonly maxMessages?: number;
+}
+
+/**
+ * Every message between its intended time and its end, in the order of their intended times.
+ *
+ * Messages are numbered from 0; message s lives in slot s mod capacity of a ring of typed arrays, so
+ * that issuing, answering and timing out cost no allocation and no search. Because the order is that
+ * of intended times, the reply timeout needs no timers: only the oldest message can be overdue.
+ * Slots that are settled keep their state until the ring comes round, which is how a duplicate or
+ * late answer is told from one to a message that never was.
+ *
+ * A message costs 34 bytes, a connection 17.
+ */
+export class MessageLedger {
+  readonly outside = new MessageCounters();
+  readonly steady = new MessageCounters();
+
+  intendedNs: Float64Array;
+  sentNs: Float64Array;
+  /** Time between the message and the one before it in the plan. */
+  gapNs: Float32Array;
+  /** Sequence number of the next message that waits on the same connection, or -1. */
+  private next: Float64Array;
+  private connection: Int32Array;
+  private state: Uint8Array;
+  private epoch: Uint8Array;
+
+  /** Told of each message that times out; a closed loop sends the next one then. */
+  timedOut: ((connection: number) => void) | undefined;
+
+  private readonly firstWaiting: Float64Array;
+  private readonly lastWaiting: Float64Array;
+  private readonly connectionEpoch: Uint8Array;
+  private readonly inFlightOutside: Uint32Array;
+  private readonly inFlightSteady: Uint32Array;
+
+  private capacity = 1 << 16;
+  private mask = this.capacity - 1;
+  /** The oldest message that may still be open, and the number that the next one gets. */
+  private head = 0;
+  private tail = 0;
+  private readonly timeoutNs: number;
+  private readonly wide: boolean;
+  private readonly maxMessages: number;
+
+  constructor(settings: LedgerSettings) {
+    this.timeoutNs = settings.timeoutNs;
+    this.wide = settings.sequenceBits === 32;
+    this.maxMessages = settings.maxMessages ?? 1 << 23;
+    this.intendedNs = new Float64Array(this.capacity);
+    this.sentNs = new Float64Array(this.capacity);
+    this.gapNs = new Float32Array(this.capacity);
+    this.next = new Float64Array(this.capacity);
+    this.connection = new Int32Array(this.capacity).fill(-1);
+    this.state = new Uint8Array(this.capacity);
+    this.epoch = new Uint8Array(this.capacity);
+    this.firstWaiting = new Float64Array(settings.connections).fill(-1);
+    this.lastWaiting = new Float64Array(settings.connections).fill(-1);
+    this.connectionEpoch = new Uint8Array(settings.connections);
+    this.inFlightOutside = new Uint32Array(settings.connections);
+    this.inFlightSteady = new Uint32Array(settings.connections);
+  }
+
+  /** Slot of a message in `intendedNs`, `sentNs` and `gapNs`. */
+  slotOf(sequence: number): number {
+    return sequence & this.mask;
+  }
+
+  /** Whether `issue` would refuse: as many messages are unanswered as the ledger can hold. */
+  isFull(): boolean {
+    return this.tail - this.head >= this.maxMessages;
+  }
+
+  /**
+   * Enters a message that is due on an open connection; it waits until `markSent`.
+   *
+   * @returns its sequence number. The caller has asked `isFull` before.
+   */
+  issue(connection: number, intendedNs: number, gapNs: number, isSteady: boolean): number {
+    if (this.tail - this.head >= this.capacity) this.grow();
+    if (!this.wide && this.tail - this.head >= 0x10000) this.skipAmbiguous(connection);
+    const sequence = this.tail++;
+    const slot = sequence & this.mask;
+    this.intendedNs[slot] = intendedNs;
+    this.gapNs[slot] = gapNs;
+    this.next[slot] = -1;
+    this.connection[slot] = connection;
+    this.epoch[slot] = this.connectionEpoch[connection]!;
+    this.state[slot] = isSteady ? waiting | steadyBit : waiting;
+    const counters = isSteady ? this.steady : this.outside;
+    counters.due++;
+    counters.queued++;
+    const last = this.lastWaiting[connection]!;
+    if (last < 0) this.firstWaiting[connection] = sequence;
+    else this.next[last & this.mask] = sequence;
+    this.lastWaiting[connection] = sequence;
+    return sequence;
+  }
+
+  /** The first message that waits on a connection, or -1. */
+  firstWaitingOn(connection: number): number {
+    return this.firstWaiting[connection]!;
+  }
+
+  /** The message that waits behind this one on the same connection, or -1. */
+  waitingAfter(sequence: number): number {
+    return this.next[sequence & this.mask]!;
+  }
+
+  isSteady(sequence: number): boolean {
+    return (this.state[sequence & this.mask]! & steadyBit) !== 0;
+  }
+
+  /** The first waiting message of a connection is out: the transport took its last byte. */
+  markSent(connection: number, nowNs: number): void {
+    const slot = this.firstWaiting[connection]! & this.mask;
+    this.unqueueFirst(connection, slot);
+    this.sentNs[slot] = nowNs;
+    if ((this.state[slot]! & steadyBit) !== 0) {
+      this.state[slot] = inFlight | steadyBit;
+      this.inFlightSteady[connection]!++;
+      this.steady.queued--;
+      this.steady.sent++;
+      this.steady.inFlight++;
+    } else {
+      this.state[slot] = inFlight;
+      this.inFlightOutside[connection]!++;
+      this.outside.queued--;
+      this.outside.sent++;
+      this.outside.inFlight++;
+    }
+  }
+
+  private unqueueFirst(connection: number, slot: number): void {
+    const next = this.next[slot]!;
+    this.firstWaiting[connection] = next;
+    if (next < 0) this.lastWaiting[connection] = -1;
+  }
+
+  /** The message that the last `settle` or `spoil` found; meaningful after `settledAnswer`. */
+  settled = -1;
+
+  /** An answer came: finds its message, and ends it when it was in flight. */
+  settle(connection: number, answerSequence: number): Settlement {
+    const result = this.find(connection, answerSequence);
+    if (result === settledAnswer) {
+      this.leaveFlight(connection, this.settled & this.mask, answered).answered++;
+    }
+    return result;
+  }
+
+  /**
+   * An answer came that is not what was sent: its message is lost.
+   *
+   * @returns whether there was a message to lose.
+   */
+  spoil(connection: number, answerSequence: number): boolean {
+    if (this.find(connection, answerSequence) !== settledAnswer) return false;
+    this.leaveFlight(connection, this.settled & this.mask, given).lostCorrupted++;
+    return true;
+  }
+
+  private leaveFlight(connection: number, slot: number, state: number): MessageCounters {
+    if ((this.state[slot]! & steadyBit) !== 0) {
+      this.state[slot] = state | steadyBit;
+      this.inFlightSteady[connection]!--;
+      this.steady.inFlight--;
+      return this.steady;
+    }
+    this.state[slot] = state;
+    this.inFlightOutside[connection]!--;
+    this.outside.inFlight--;
+    return this.outside;
+  }
+
+  private find(connection: number, answerSequence: number): Settlement {
+    const step = this.wide ? 0x100000000 : 0x10000;
+    const low = this.wide ? this.tail >>> 0 : this.tail & 0xffff;
+    let back = low - answerSequence;
+    if (back <= 0) back += step;
+    const oldest = Math.max(0, this.tail - this.capacity);
+    let result: Settlement = settledUnknown;
+    for (let sequence = this.tail - back; sequence >= oldest; sequence -= step) {
+      const slot = sequence & this.mask;
+      if (this.connection[slot] !== connection) continue;
+      const state = this.state[slot]! & stateBits;
+      if (state === inFlight && this.epoch[slot] === this.connectionEpoch[connection]) {
+        this.settled = sequence;
+        return settledAnswer;
+      }
+      if (result === settledUnknown) {
+        if (state === answered) result = settledDuplicate;
+        else if (state === timedOut) result = settledLate;
+      }
+    }
+    return result;
+  }
+
+  /** Ends the messages whose reply timeout is over. */
+  expire(nowNs: number): void {
+    const limitNs = nowNs - this.timeoutNs;
+    while (this.head < this.tail) {
+      const slot = this.head & this.mask;
+      const state = this.state[slot]! & stateBits;
+      if (state === waiting || state === inFlight) {
+        if (this.intendedNs[slot]! > limitNs) break;
+        this.timeOut(slot, state);
+      }
+      this.head++;
+    }
+  }
+
+  private timeOut(slot: number, state: number): void {
+    const connection = this.connection[slot]!;
+    if (state === waiting) {
+      // Queues are in the order of intended times too: the oldest message is the first of its queue.
+      this.unqueueFirst(connection, slot);
+      this.giveUpWaiting(slot);
+    } else {
+      // Messages of a connection that has ended were counted as lost at its end.
+      if (this.epoch[slot] !== this.connectionEpoch[connection]) return;
+      this.leaveFlight(connection, slot, timedOut).lostTimeout++;
+    }
+    this.timedOut?.(connection);
+  }
+
+  private giveUpWaiting(slot: number): void {
+    const isSteady = (this.state[slot]! & steadyBit) !== 0;
+    const counters = isSteady ? this.steady : this.outside;
+    counters.queued--;
+    counters.unsentHeldBack++;
+    this.state[slot] = isSteady ? given | steadyBit : given;
+  }
+
+  /** The connection has ended: what is in flight on it is lost, what waits cannot be sent. */
+  closeConnection(connection: number): void {
+    this.outside.lostClosed += this.inFlightOutside[connection]!;
+    this.steady.lostClosed += this.inFlightSteady[connection]!;
+    this.dropConnection(connection);
+  }
+
+  /** Ends every message that is still open: the run is over. */
+  closeAll(): void {
+    for (let connection = 0; connection < this.connectionEpoch.length; connection++) {
+      this.outside.lostUnanswered += this.inFlightOutside[connection]!;
+      this.steady.lostUnanswered += this.inFlightSteady[connection]!;
+      this.dropConnection(connection);
+    }
+    this.head = this.tail;
+  }
+
+  /** In-flight slots are not visited: the new epoch tells that they are accounted for. */
+  private dropConnection(connection: number): void {
+    this.outside.inFlight -= this.inFlightOutside[connection]!;
+    this.steady.inFlight -= this.inFlightSteady[connection]!;
+    this.inFlightOutside[connection] = 0;
+    this.inFlightSteady[connection] = 0;
+    this.connectionEpoch[connection]!++;
+    let sequence = this.firstWaiting[connection]!;
+    while (sequence >= 0) {
+      const slot = sequence & this.mask;
+      this.giveUpWaiting(slot);
+      sequence = this.next[slot]!;
+    }
+    this.firstWaiting[connection] = -1;
+    this.lastWaiting[connection] = -1;
+  }
+
+  /** Messages in flight and waiting, over all connections. */
+  get open(): number {
+    return this.outside.queued + this.steady.queued + this.outside.inFlight + this.steady.inFlight;
+  }
+
+  /** With 16-bit ids, two messages on one connection must never await the same id. */
+  private skipAmbiguous(connection: number): void {
+    while (this.isAmbiguous(connection)) {
+      const slot = this.tail++ & this.mask;
+      this.state[slot] = vacant;
+      this.connection[slot] = -1;
+      if (this.tail - this.head >= this.capacity) this.grow();
+    }
+  }
+
+  private isAmbiguous(connection: number): boolean {
+    for (let sequence = this.tail - 0x10000; sequence >= this.head; sequence -= 0x10000) {
+      const slot = sequence & this.mask;
+      if (this.connection[slot] !== connection) continue;
+      const state = this.state[slot]! & stateBits;
+      if (state !== waiting && state !== inFlight) continue;
+      if (this.epoch[slot] === this.connectionEpoch[connection]) return true;
+    }
+    return false;
+  }
+
+  private grow(): void {
+    const oldMask = this.mask;
+    const oldest = Math.max(0, this.tail - this.capacity);
+    const capacity = this.capacity * 2;
+    const mask = capacity - 1;
+    const moved = <A extends Float64Array | Float32Array | Int32Array | Uint8Array>(
+      from: A,
+      to: A,
+    ): A => {
+      for (let sequence = oldest; sequence < this.tail; sequence++) {
+        to[sequence & mask] = from[sequence & oldMask]!;
+      }
+      return to;
+    };
+    this.intendedNs = moved(this.intendedNs, new Float64Array(capacity));
+    this.sentNs = moved(this.sentNs, new Float64Array(capacity));
+    this.gapNs = moved(this.gapNs, new Float32Array(capacity));
+    this.next = moved(this.next, new Float64Array(capacity));
+    this.connection = moved(this.connection, new Int32Array(capacity).fill(-1));
+    this.state = moved(this.state, new Uint8Array(capacity));
+    this.epoch = moved(this.epoch, new Uint8Array(capacity));
+    this.capacity = capacity;
+    this.mask = mask;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Schedule } from "./schedule.ts";
+
+/** When messages are due. */
+export type Load =
+  /** Open loop over all connections: a connection is chosen for each message. */
+  | { readonly kind: "poisson" | "uniform"; readonly schedule: Schedule }
+  /** Open loop on each connection: every connection sends every `intervalMs`, evenly phased. */
+  | { readonly kind: "interval"; readonly intervalMs: number }
+  /** Closed loop: `outstanding` messages on each connection, a new one for each that ends. */
+  | { readonly kind: "inflight"; readonly outstanding: number }
+  /** Connections are opened and held. */
+  | { readonly kind: "none" };
+
+export interface LoadSettings {
+  readonly connections: number;
+  readonly connectsPerSecond: number;
+  readonly connectTimeoutMs: number;
+  readonly load: Load;
+  /** Seed of the Poisson gaps and of the choice of connections. */
+  readonly seed: number;
+  readonly warmupMs: number;
+  /** Length of the steady phase. */
+  readonly durationMs: number;
+  /** How long an answer may take, from the intended time of its message. */
+  readonly replyTimeoutMs: number;
+  /** How long to wait for the last answers. */
+  readonly drainMs: number;
+  /** Compare answers byte by byte. */
+  readonly verify: boolean;
+}

@@ -1,0 +1,135 @@
+import { Arrivals } from "./arrivals.ts";
+import type { ConnectionPool } from "./connection_pool.ts";
+import type { Load } from "./load_settings.ts";
+import { Random } from "./random.ts";
+import { constantSchedule, type Schedule } from "./schedule.ts";
+
+/** Nothing is due on a connection that is not open. */
+export const notDue = -1;
+/** A message is due, but there is no open connection to send it on. */
+export const noConnection = -2;
+
+/** The plan of a run: when each message is due, and on which connection. */
+export interface MessageSource {
+  /** Time of the next message, ns after the start of the plan; Infinity when there are no more. */
+  readonly nextNs: number;
+  /** Time since the message before it. */
+  readonly gapNs: number;
+  /** The connection of the next message, `notDue` or `noConnection`; moves on to the one after it. */
+  take(): number;
+  /** How many messages are due in a span of the plan, on average. */
+  expectedCount(fromNs: number, toNs: number): number;
+}
+
+/** The plan of an open loop; undefined for the loads that have none. */
+export function createMessageSource(
+  load: Load,
+  connections: number,
+  seed: number,
+  pool: ConnectionPool,
+): MessageSource | undefined {
+  switch (load.kind) {
+    case "poisson":
+      return new RandomSource(load.schedule, seed, pool);
+    case "uniform":
+      return new RoundRobinSource(load.schedule, seed, pool);
+    case "interval":
+      return new IntervalSource(load.intervalMs, connections, seed, pool);
+    case "inflight":
+    case "none":
+      return undefined;
+  }
+}
+
+abstract class PlannedSource {
+  protected readonly random: Random;
+  protected readonly arrivals: Arrivals;
+
+  constructor(
+    private readonly schedule: Schedule,
+    kind: "poisson" | "uniform",
+    seed: number,
+    protected readonly pool: ConnectionPool,
+  ) {
+    // Gaps and choices are drawn from streams of their own: the plan of times stays the same
+    // whatever happens to connections.
+    this.arrivals = new Arrivals(schedule, kind, new Random(seed, 0));
+    this.random = new Random(seed, 1);
+  }
+
+  get nextNs(): number {
+    return this.arrivals.nextNs;
+  }
+
+  get gapNs(): number {
+    return this.arrivals.gapNs;
+  }
+
+  expectedCount(fromNs: number, toNs: number): number {
+    return this.schedule.expectedCount(fromNs, toNs);
+  }
+}
+
+/** Each message goes to a connection chosen uniformly at random among the open ones. */
+class RandomSource extends PlannedSource implements MessageSource {
+  constructor(schedule: Schedule, seed: number, pool: ConnectionPool) {
+    super(schedule, "poisson", seed, pool);
+  }
+
+  take(): number {
+    this.arrivals.advance();
+    const { openCount } = this.pool;
+    return openCount === 0 ? noConnection : this.pool.openAt(this.random.below(openCount));
+  }
+}
+
+/** The open connections take turns. */
+class RoundRobinSource extends PlannedSource implements MessageSource {
+  private place = 0;
+
+  constructor(schedule: Schedule, seed: number, pool: ConnectionPool) {
+    super(schedule, "uniform", seed, pool);
+  }
+
+  take(): number {
+    this.arrivals.advance();
+    const { openCount } = this.pool;
+    if (openCount === 0) return noConnection;
+    if (this.place >= openCount) this.place = 0;
+    return this.pool.openAt(this.place++);
+  }
+}
+
+/**
+ * Every connection sends once per interval. With phases spread evenly that is a uniform plan over
+ * all ids in turn, in which the turns of connections that are not open are left out.
+ */
+class IntervalSource extends PlannedSource implements MessageSource {
+  private readonly intervalNs: number;
+  private id = 0;
+
+  constructor(
+    intervalMs: number,
+    private readonly connections: number,
+    seed: number,
+    pool: ConnectionPool,
+  ) {
+    super(constantSchedule(connections * 1000 / intervalMs), "uniform", seed, pool);
+    this.intervalNs = intervalMs * 1e6;
+  }
+
+  override get gapNs(): number {
+    return this.intervalNs;
+  }
+
+  take(): number {
+    this.arrivals.advance();
+    const { id } = this;
+    this.id = id + 1 === this.connections ? 0 : id + 1;
+    return this.pool.isOpen(id) ? id : notDue;
+  }
+
+  override expectedCount(fromNs: number, toNs: number): number {
+    return super.expectedCount(fromNs, toNs) * this.pool.openCount / this.connections;
+  }
+}

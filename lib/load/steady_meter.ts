@@ -1,0 +1,46 @@
+import type { Receiver } from "./receiver.ts";
+import type { Sender } from "./sender.ts";
+
+interface Reading {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly cpuSeconds: number;
+}
+
+const nothing: Reading = { sentBytes: 0, receivedBytes: 0, cpuSeconds: 0 };
+
+/** What the steady phase used: bytes in both directions, and CPU time of this process. */
+export class SteadyMeter {
+  private from: Reading | undefined;
+  private to: Reading | undefined;
+
+  constructor(private readonly sender: Sender, private readonly receiver: Receiver) {}
+
+  start(): void {
+    this.from = this.read();
+  }
+
+  end(): void {
+    this.to = this.read();
+  }
+
+  /** Used from the start of the phase until now, or until its end. */
+  used(): Reading {
+    if (this.from === undefined) return nothing;
+    const to = this.to ?? this.read();
+    return {
+      sentBytes: to.sentBytes - this.from.sentBytes,
+      receivedBytes: to.receivedBytes - this.from.receivedBytes,
+      cpuSeconds: to.cpuSeconds - this.from.cpuSeconds,
+    };
+  }
+
+  private read(): Reading {
+    const { user, system } = process.cpuUsage();
+    return {
+      sentBytes: this.sender.bytesSent,
+      receivedBytes: this.receiver.bytesReceived,
+      cpuSeconds: (user + system) / 1e6,
+    };
+  }
+}
