@@ -6,6 +6,8 @@ export const exitCodes = {
   invalidRun: 3,
   targetUnreachable: 4,
   hostLimit: 5,
+  /** A bug in holdfast itself. */
+  internal: 70,
   interrupted: 130,
 } as const;
 

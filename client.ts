@@ -1,0 +1,4 @@
+/** `holdfast client` from source. */
+import { start } from "./lib/cli/start.ts";
+
+await start("client");

@@ -1,0 +1,78 @@
+import { clientRows } from "../client/options.ts";
+import { defaultEndpoints, serverRows } from "../server/options.ts";
+import type { Command } from "./command.ts";
+
+const server: Command<typeof serverRows> = {
+  name: "server",
+  summary: "listen on endpoints, echo what comes in and count it",
+  arguments: {
+    name: "endpoint",
+    least: 0,
+    most: Infinity,
+    summary: [
+      "tcp://, tls:// or udp:// host:port, ws:// or wss:// host:port/path,",
+      "quic://host:first-last; an empty host is every address; without any:",
+      defaultEndpoints.slice(0, 4).join(" "),
+      defaultEndpoints.slice(4).join(" "),
+    ],
+  },
+  rows: serverRows,
+  examples: [
+    { purpose: "every transport on its default port", line: "holdfast server" },
+    {
+      purpose: "one endpoint, a line a second, statistics for other hosts",
+      line: "holdfast server tcp://:4242 --report-every 1s --stats :9464",
+    },
+    {
+      purpose: "TLS with a certificate that clients can verify",
+      line: "holdfast server tls://:4243 --write-cert certs",
+    },
+    {
+      purpose: "QUIC for many connections: a range of ports",
+      line: "holdfast server quic://:4433-4464",
+    },
+  ],
+  load: () => import("../server/run.ts"),
+};
+
+const client: Command<typeof clientRows> = {
+  name: "client",
+  summary: "open connections to an endpoint, send messages, measure the answers",
+  arguments: {
+    name: "endpoint",
+    least: 1,
+    most: 1,
+    summary: [
+      "tcp://, tls:// or udp:// host:port, ws:// or wss:// host:port/path,",
+      "quic://host:first-last; an empty host is localhost",
+    ],
+  },
+  rows: clientRows,
+  examples: [
+    {
+      purpose: "hold 5000 connections for a minute, opened at 500 per second",
+      line: "holdfast client tcp://localhost:4242 -c 5000 --connect-rate 500 -t 60s",
+    },
+    {
+      purpose: "find the p99 at 50000 messages per second, and fail above 10 ms",
+      line: "holdfast client ws://localhost:8080 -c 1k -r 50k --expect 'response.p99<10ms'",
+    },
+    {
+      purpose: "load a DNS server over TCP",
+      line: "holdfast client tcp://localhost:53 -c 50 -r 10k --codec dns --query a.test/A",
+    },
+    {
+      purpose: "4096 QUIC connections with a socket each, 1024 bytes every second",
+      line: "holdfast client quic://localhost:4433-4464 -c 4096 --connect-rate 200 \\\n" +
+        "    --connections-per-socket 1 --interval 1s --size 1024 --insecure",
+    },
+    {
+      purpose: "a rate that changes",
+      line: "holdfast client tcp://:4242 -c 100 --stages '10s:1k, 30s:5k, 10s:+200/s'",
+    },
+  ],
+  load: () => import("../client/run.ts"),
+};
+
+/** The subcommands, in the order of help. */
+export const commands: readonly Command[] = [server, client] as readonly unknown[] as Command[];
