@@ -10,11 +10,12 @@ import {
 const maxUint32 = 0xffff_ffff;
 const maxInt32 = 0x7fff_ffff;
 
-/** The extremes and the mean that an encoding leaves out, to make a decoded histogram exact again. */
+/** What an encoding leaves out; it makes a decoded histogram exact again. */
 export interface ExactFigures {
   readonly minNs: number;
   readonly maxNs: number;
   readonly meanNs: number;
+  readonly clamped: number;
 }
 
 /**
@@ -240,6 +241,7 @@ export class Histogram {
   #setExact(exact: ExactFigures): void {
     if (indexOf(exact.minNs) === indexOf(this.#minNs)) this.#minNs = exact.minNs;
     if (indexOf(exact.maxNs) === indexOf(this.#maxNs)) this.#maxNs = exact.maxNs;
+    this.#clamped = Math.min(exact.clamped, this.#count);
     if (exact.meanNs >= this.#minNs && exact.meanNs <= this.#maxNs) {
       this.#sumNs = exact.meanNs * this.#count;
     }

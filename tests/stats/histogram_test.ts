@@ -256,7 +256,7 @@ test("decode() reads a pinned encoding and restores exact figures", () => {
   assert.ok(Math.abs(back.meanNs - histogram.meanNs) < 1e-3);
   assert.equal(back.percentileNs(50), histogram.percentileNs(50));
   // An exact figure that cannot belong to these buckets is not believed.
-  assert.equal(Histogram.decode(pinned, { minNs: 5, maxNs: 9, meanNs: -1 }).minNs, 0);
+  assert.equal(Histogram.decode(pinned, { minNs: 5, maxNs: 9, meanNs: -1, clamped: 0 }).minNs, 0);
 });
 
 test("decode() refuses what is no encoding or has another resolution", () => {

@@ -1,0 +1,165 @@
+import { FailureTally } from "./failure_tally.ts";
+import { Histogram } from "./histogram.ts";
+import type {
+  ClientHistograms,
+  ClientSnapshot,
+  ConnectionCounts,
+  FailureCount,
+  Phase,
+  ProcessUsage,
+  ServerCounts,
+  ServerSnapshot,
+} from "./snapshot.ts";
+
+const phases: readonly Phase[] = ["ramp", "warmup", "steady", "drain", "done"];
+
+/**
+ * One snapshot of several clients that ran at the same time against the same endpoint. Counts and
+ * histograms are added, rates are computed again from the sums, the phase is that of the client
+ * which is furthest behind. Identity and settings are those of the first; there is no verdict yet.
+ *
+ * @throws {RangeError} the list is empty.
+ */
+export function mergeClientSnapshots(list: readonly ClientSnapshot[]): ClientSnapshot {
+  const first = firstOf(list);
+  const steady = sumOf(list.map((each) => each.steady));
+  const steadyMs = Math.max(...list.map((each) => each.steadyMs));
+  return {
+    ...first,
+    phase: phases[Math.min(...list.map((each) => phases.indexOf(each.phase)))]!,
+    elapsedMs: Math.max(...list.map((each) => each.elapsedMs)),
+    steadyMs,
+    steadyPlannedMs: Math.max(...list.map((each) => each.steadyPlannedMs)),
+    interrupted: list.some((each) => each.interrupted),
+    connections: mergeConnections(list.map((each) => each.connections)),
+    messages: sumOf(list.map((each) => each.messages)),
+    steady,
+    anomalies: sumOf(list.map((each) => each.anomalies)),
+    requestedRate: list.reduce((total, each) => total + each.requestedRate, 0),
+    achievedRate: steadyMs > 0 ? steady.sent / (steadyMs / 1000) : 0,
+    bytes: sumOf(list.map((each) => each.bytes)),
+    answerStatuses: sumByName(list.map((each) => each.answerStatuses)),
+    histograms: mergeHistograms(list.map((each) => each.histograms)),
+    generator: sumOf(list.map((each) => each.generator)),
+    verdict: undefined,
+  };
+}
+
+/**
+ * One snapshot of several servers; endpoints of the same name become one.
+ *
+ * @throws {RangeError} the list is empty.
+ */
+export function mergeServerSnapshots(list: readonly ServerSnapshot[]): ServerSnapshot {
+  const first = firstOf(list);
+  const byEndpoint = new Map<string, ServerCounts[]>();
+  for (const { endpoint, counts } of list.flatMap((each) => each.endpoints)) {
+    byEndpoint.set(endpoint, [...byEndpoint.get(endpoint) ?? [], counts]);
+  }
+  return {
+    ...first,
+    elapsedMs: Math.max(...list.map((each) => each.elapsedMs)),
+    endpoints: [...byEndpoint].map(([endpoint, counts]) => ({
+      endpoint,
+      counts: mergeServerCounts(counts),
+    })),
+    total: mergeServerCounts(list.map((each) => each.total)),
+    process: sumOf<ProcessUsage>(list.map((each) => each.process)),
+  };
+}
+
+/** The sum of the counts of several endpoints. */
+export function mergeServerCounts(list: readonly ServerCounts[]): ServerCounts {
+  const sum = (key: keyof NumbersOf<ServerCounts>) =>
+    list.reduce((total, counts) => total + counts[key], 0);
+  return {
+    open: sum("open"),
+    accepted: sum("accepted"),
+    closed: sum("closed"),
+    failed: sum("failed"),
+    refused: sumByName(list.map((counts) => counts.refused)),
+    messages: sum("messages"),
+    bytesReceived: sum("bytesReceived"),
+    bytesSent: sum("bytesSent"),
+    dropped: sum("dropped"),
+    failures: mergeFailures(list.map((counts) => counts.failures)),
+  };
+}
+
+type NumbersOf<T> = { [Key in keyof T as T[Key] extends number ? Key : never]: T[Key] };
+
+function mergeConnections(list: readonly ConnectionCounts[]): ConnectionCounts {
+  const sum = (key: keyof NumbersOf<ConnectionCounts>) =>
+    list.reduce((total, counts) => total + counts[key], 0);
+  // They opened side by side: the time it took is that of the slowest.
+  const seconds = Math.max(
+    0,
+    ...list.map((counts) =>
+      counts.achievedPerSecond > 0 ? counts.opened / counts.achievedPerSecond : 0
+    ),
+  );
+  const opened = sum("opened");
+  return {
+    requested: sum("requested"),
+    attempted: sum("attempted"),
+    opened,
+    open: sum("open"),
+    failed: sum("failed"),
+    lost: sum("lost"),
+    failures: mergeFailures(list.map((counts) => counts.failures)),
+    requestedPerSecond: sum("requestedPerSecond"),
+    achievedPerSecond: seconds > 0 ? opened / seconds : 0,
+  };
+}
+
+function mergeFailures(list: readonly (readonly FailureCount[])[]): FailureCount[] {
+  const tally = new FailureTally();
+  for (const counts of list) tally.add(counts);
+  return tally.counts();
+}
+
+function mergeHistograms(list: readonly ClientHistograms[]): ClientHistograms {
+  const merge = (key: keyof ClientHistograms) => {
+    const sum = new Histogram();
+    for (const histograms of list) sum.add(histograms[key]);
+    return sum;
+  };
+  return {
+    response: merge("response"),
+    service: merge("service"),
+    connect: merge("connect"),
+    scheduleError: merge("scheduleError"),
+    lateness: merge("lateness"),
+  };
+}
+
+interface Sums {
+  readonly [key: string]: number | Sums;
+}
+
+/** Adds objects of the same shape, which hold nothing but numbers and further such objects. */
+function sumOf<T extends object>(list: readonly T[]): T {
+  const add = (left: Sums, right: Sums): Sums =>
+    Object.fromEntries(
+      Object.entries(left).map(([key, value]) => {
+        const other = right[key]!;
+        if (typeof value === "number") return [key, value + (other as number)];
+        return [key, add(value, other as Sums)];
+      }),
+    );
+  return (list as readonly unknown[] as readonly Sums[]).reduce(add) as unknown as T;
+}
+
+function sumByName(list: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counts of list) {
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
+function firstOf<T>(list: readonly T[]): T {
+  const first = list[0];
+  if (first === undefined) throw new RangeError("there is no snapshot to merge");
+  return first;
+}

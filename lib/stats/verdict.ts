@@ -1,0 +1,187 @@
+import { type ExitCode, exitCodes } from "../errors.ts";
+import { evaluate, type Expectation } from "./expectations.ts";
+import type { FailureKind } from "./failure.ts";
+import {
+  formatCores,
+  formatCount,
+  formatDuration,
+  formatElapsed,
+  formatRate,
+  formatShare,
+} from "./figures.ts";
+import type { ClientSnapshot, Verdict } from "./snapshot.ts";
+
+export interface JudgeSettings {
+  readonly expectations: readonly Expectation[];
+  /** The lateness of the generator that makes a run invalid, in nanoseconds; Infinity: any. */
+  readonly maxLatenessP99Ns: number;
+  /** The share of its plan that the generator must keep; 0.99 when left out. */
+  readonly minAchievedShare?: number;
+}
+
+/** Opening may be a tenth slower than requested before anybody is blamed for it. */
+const minConnectRateShare = 0.9;
+
+/** Below this, timers and scheduling of the host explain a delay. */
+const connectGraceMs = 250;
+
+/**
+ * What the run proves. It is `invalid` where the generator, and not the target, is what kept it from
+ * its plan; that comes before failed expectations, whose figures would then mean nothing. Where the
+ * target held the generator up, that is the result: the run stays valid, and a reason says so.
+ */
+export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdict {
+  const late = [
+    ...missedMessages(snapshot, settings.minAchievedShare ?? 0.99),
+    ...lateGenerator(snapshot, settings.maxLatenessP99Ns),
+  ];
+  if (late.length > 0) late.push(...cpuEvidence(snapshot));
+  const faults = [...late, ...lateConnects(snapshot), ...hostLimits(snapshot)];
+  const results = settings.expectations.map((expectation) => evaluate(expectation, snapshot));
+  const failed = results.filter((result) => !result.passed);
+  const remarks = [...slowTarget(snapshot), ...closedLoop(snapshot)];
+  const failures = failed.map((result) => `${result.expectation} failed: ${result.measured}.`);
+  return {
+    kind: faults.length > 0 ? "invalid" : failed.length > 0 ? "expectation-failed" : "ok",
+    reasons: [...faults, ...failures, ...remarks],
+    expectations: results,
+  };
+}
+
+/**
+ * The exit code of a run that reached its report. Unreachable targets and host limits that leave
+ * nothing to report are errors of their own.
+ */
+export function exitCodeOf(verdict: Verdict | undefined, interrupted: boolean): ExitCode {
+  if (interrupted) return exitCodes.interrupted;
+  switch (verdict?.kind) {
+    case "invalid":
+      return exitCodes.invalidRun;
+    case "expectation-failed":
+      return exitCodes.expectationFailed;
+    default:
+      return exitCodes.ok;
+  }
+}
+
+/** Only what the generator did not get to counts here, not what the target or its absence held up. */
+function missedMessages(snapshot: ClientSnapshot, minAchievedShare: number): string[] {
+  const { due, unsent } = snapshot.steady;
+  if (due === 0 || 1 - unsent.generatorLate / due >= minAchievedShare) return [];
+  const { requestedRate, achievedRate } = snapshot;
+  return [
+    `The generator did not keep its plan: ${formatRate(requestedRate)} requested, ` +
+    `${formatRate(achievedRate)} achieved; it did not get to ` +
+    `${formatCount(unsent.generatorLate)} of ${formatCount(due)} messages ` +
+    `(${formatShare(unsent.generatorLate / due)}). Lower --rate, or use a faster host.`,
+  ];
+}
+
+function lateGenerator(snapshot: ClientSnapshot, maxLatenessP99Ns: number): string[] {
+  const { lateness } = snapshot.histograms;
+  const p99Ns = lateness.percentileNs(99);
+  if (!(p99Ns > maxLatenessP99Ns)) return [];
+  return [
+    `The generator was late: it picked 1 % of the messages up more than ${formatDuration(p99Ns)} ` +
+    `after they were due (allowed: ${formatDuration(maxLatenessP99Ns)}; worst: ` +
+    `${formatDuration(lateness.maxNs)}).`,
+  ];
+}
+
+/**
+ * Whether the generator was late to attempt connections. A slow target can put the last open off by
+ * at most the longest connect time; what goes beyond it is the generator's own. Where connections
+ * failed or were opened again, the time to the last open proves nothing.
+ */
+function lateConnects({ connections, histograms }: ClientSnapshot): string[] {
+  const { attempted, requested, opened, lost, failed } = connections;
+  const { requestedPerSecond, achievedPerSecond } = connections;
+  const comparable = opened > 1 && failed === 0 && lost === 0 && attempted <= requested;
+  if (!comparable || !(requestedPerSecond > 0) || !(achievedPerSecond > 0)) return [];
+  if (achievedPerSecond >= minConnectRateShare * requestedPerSecond) return [];
+  const plannedMs = (opened / requestedPerSecond) * 1000;
+  const neededMs = (opened / achievedPerSecond) * 1000;
+  const slowestMs = histograms.connect.count === 0 ? 0 : histograms.connect.maxNs / 1e6;
+  const allowedMs = plannedMs / minConnectRateShare + slowestMs + connectGraceMs;
+  if (!(neededMs > allowedMs)) return [];
+  return [
+    `The generator opened connections too slowly: ${formatRate(requestedPerSecond)} requested, ` +
+    `${formatRate(achievedPerSecond)} achieved; ${formatCount(opened)} connections took ` +
+    `${formatElapsed(neededMs)} instead of ${formatElapsed(plannedMs)}, and the slowest connect ` +
+    `(${formatDuration(histograms.connect.maxNs)}) does not explain it. Lower --connect-rate.`,
+  ];
+}
+
+function cpuEvidence({ generator, steadyMs }: ClientSnapshot): string[] {
+  if (!(steadyMs > 0) || !Number.isFinite(generator.steadyCpuShare)) return [];
+  const used = `The generator used ${formatCores(generator.steadyCpuShare)}`;
+  return [
+    generator.steadyCpuShare >= 0.9
+      ? `${used}: it had no time left.`
+      : `${used}: other processes on this host may have kept it from running.`,
+  ];
+}
+
+const remedies: Partial<Record<FailureKind, { limit: string; remedy: string }>> = {
+  "host-fds": {
+    limit: "file descriptors",
+    remedy: "raise the limit (ulimit -n, or LimitNOFILE= of a service)",
+  },
+  "host-ports": {
+    limit: "source ports",
+    remedy: "widen net.ipv4.ip_local_port_range or use further source addresses",
+  },
+  "host-memory": {
+    limit: "memory for sockets",
+    remedy: "free memory, or raise net.ipv4.tcp_mem and the like",
+  },
+};
+
+/** Connections that this host refused say nothing about the target. */
+function hostLimits({ connections }: ClientSnapshot): string[] {
+  return connections.failures.flatMap(({ kind, count, firstAtMs, firstDetail }) => {
+    const known = remedies[kind];
+    if (known === undefined) return [];
+    return [
+      `This host ran out of ${known.limit} for ${formatCount(count)} connections, first after ` +
+      `${formatElapsed(firstAtMs)} (${firstDetail}); ${known.remedy}.`,
+    ];
+  });
+}
+
+/** What held the plan up without being the generator's fault. */
+function slowTarget(snapshot: ClientSnapshot): string[] {
+  const { steady, histograms, generator } = snapshot;
+  const reasons: string[] = [];
+  const scheduleP99Ns = histograms.scheduleError.percentileNs(99);
+  const latenessP99Ns = histograms.lateness.percentileNs(99);
+  const sendsWaited = generator.heldBackSends > 0 && scheduleP99Ns > 1e6 &&
+    scheduleP99Ns > 4 * latenessP99Ns;
+  if (sendsWaited || steady.unsent.heldBack > 0) {
+    const unsent = steady.unsent.heldBack > 0
+      ? `, and ${formatCount(steady.unsent.heldBack)} ` +
+        `(${formatShare(steady.unsent.heldBack / steady.due)} of those due) were never sent`
+      : "";
+    reasons.push(
+      `The target held ${formatCount(generator.heldBackSends)} sends back by taking no more ` +
+        `bytes${unsent}: schedule error p99 ${formatDuration(scheduleP99Ns)}, of which the ` +
+        `generator's own lateness is p99 ${formatDuration(latenessP99Ns)}.`,
+    );
+  }
+  if (steady.unsent.noConnection > 0) {
+    reasons.push(
+      `${formatCount(steady.unsent.noConnection)} messages ` +
+        `(${formatShare(steady.unsent.noConnection / steady.due)} of those due) were not sent, ` +
+        `because no connection was open.`,
+    );
+  }
+  return reasons;
+}
+
+function closedLoop({ arrivals }: ClientSnapshot): string[] {
+  if (arrivals !== "inflight") return [];
+  return [
+    "This is a closed loop (--inflight): a slow answer puts off the messages after it, so these " +
+    "percentiles leave out the waiting that an open loop (--rate) would have seen.",
+  ];
+}
