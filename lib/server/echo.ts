@@ -1,7 +1,7 @@
 import type { Failure } from "../stats/failure.ts";
 import type { Scheme } from "../transport/endpoint.ts";
 import type { ConnectionHandlers, Connections } from "../transport/transport.ts";
-import { type Admission, hasDescriptor, type RefusalReason } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import type { EndpointCounters } from "./endpoint_counters.ts";
 import { WaitingEcho } from "./waiting_echo.ts";
 
@@ -27,8 +27,8 @@ export interface EchoSettings {
   readonly maxPendingBytes: number;
   /** Milliseconds since the start of the run. */
   elapsedMs(): number;
-  /** Called for each connection that was not let in. */
-  refused(reason: RefusalReason): void;
+  /** Called for each connection that was not let in, because `Admission` has no room. */
+  refused(): void;
 }
 
 /**
@@ -45,7 +45,6 @@ export class EchoHandlers implements ConnectionHandlers {
   readonly #settings: EchoSettings;
   readonly #counters: EndpointCounters;
   readonly #admission: Admission;
-  readonly #hasDescriptor: boolean;
   #connections: Connections = notListening;
   #state = new Uint8Array(1024);
   readonly #waiting = new Map<number, WaitingEcho>();
@@ -54,7 +53,6 @@ export class EchoHandlers implements ConnectionHandlers {
     this.#settings = settings;
     this.#counters = counters;
     this.#admission = admission;
-    this.#hasDescriptor = hasDescriptor(settings.scheme);
     // Datagrams all come under this id, which is never opened.
     if (settings.scheme === "udp") this.#state[0] = open;
   }
@@ -81,15 +79,14 @@ export class EchoHandlers implements ConnectionHandlers {
       grown.set(this.#state);
       this.#state = grown;
     }
-    const reason = this.#admission.refusal(this.#hasDescriptor);
-    if (reason !== undefined) {
+    if (this.#admission.room === 0) {
       this.#state[id] = refused; // first, because close may be called within terminate
-      this.#settings.refused(reason);
+      this.#settings.refused();
       this.#connections.terminate(id);
       return;
     }
     this.#state[id] = open;
-    this.#admission.enter(this.#hasDescriptor);
+    this.#admission.enter();
     this.#counters.accepted++;
     this.#counters.open++;
   }
@@ -127,7 +124,7 @@ export class EchoHandlers implements ConnectionHandlers {
     this.#waiting.delete(id);
     if ((state & open) === 0) return;
     const counters = this.#counters;
-    this.#admission.leave(this.#hasDescriptor);
+    this.#admission.leave();
     counters.open--;
     const reason = (state & overrun) !== 0 ? tooMuchWaits : failure;
     if (reason === undefined || reason.kind === "closed-by-peer") {

@@ -7,7 +7,7 @@ import type {
   ListenSettings,
   Transport,
 } from "../transport/transport.ts";
-import { type Admission, hasDescriptor, type RefusalReason } from "./admission.ts";
+import type { Admission, RefusalReason } from "./admission.ts";
 import { EchoHandlers } from "./echo.ts";
 import { EndpointCounters } from "./endpoint_counters.ts";
 
@@ -69,7 +69,7 @@ async function serve(
   const { scheme } = endpoint;
   const { admission } = settings;
   const counters = new EndpointCounters();
-  const refused = (reason: string, detail: string) => {
+  const refused = (reason: RefusalReason | FailureKind, detail: string) => {
     counters.refuse(reason);
     settings.refused(endpoint, detail);
   };
@@ -78,7 +78,8 @@ async function serve(
       scheme,
       maxPendingBytes: settings.maxPendingBytes,
       elapsedMs: settings.elapsedMs,
-      refused: (reason) => refused(reason, admission.explain(reason)),
+      refused: () =>
+        refused("max-connections", `max-connections ${admission.maxConnections} are open`),
     },
     counters,
     admission,
@@ -88,10 +89,10 @@ async function serve(
     ...settings.certificate === undefined ? {} : { certificate: settings.certificate },
     maxMessageBytes: settings.maxMessageBytes,
     idleTimeoutMs: settings.idleTimeoutMs,
-    // The limit is one for all endpoints, so that it moves with what the others hold. A transport
-    // that read it once refuses later than it could; the handlers refuse then.
+    // One limit for all endpoints: it moves with what the others hold. Where a transport has read
+    // it before it moved, the handlers refuse instead.
     get maxConnections() {
-      return counters.open + Math.max(0, admission.room(hasDescriptor(scheme)));
+      return counters.open + admission.room;
     },
     maxPendingBytes: settings.maxPendingBytes,
     reusePort: settings.reusePort,

@@ -41,10 +41,10 @@ function setUp(
       scheme,
       maxPendingBytes,
       elapsedMs: () => 7,
-      refused: (reason) => refusals.push(reason),
+      refused: () => refusals.push("refused"),
     },
     counters,
-    new Admission({ maxConnections, maxDescriptors: Infinity }),
+    new Admission(maxConnections),
   );
   const peer = new NarrowPeer();
   return { handlers, counters, peer, refusals };
@@ -156,7 +156,7 @@ test("EchoHandlers forget what waited when the connection closes, also within se
 });
 
 test("EchoHandlers refuse above the limit, over all endpoints, and count nothing of it", () => {
-  const admission = new Admission({ maxConnections: 2, maxDescriptors: Infinity });
+  const admission = new Admission(2);
   const endpoints = ["tcp", "ws"].map((scheme) => {
     const counters = new EndpointCounters();
     const handlers = new EchoHandlers(
@@ -164,7 +164,7 @@ test("EchoHandlers refuse above the limit, over all endpoints, and count nothing
         scheme: scheme as Scheme,
         maxPendingBytes: 0,
         elapsedMs: () => 0,
-        refused: (reason) => counters.refuse(reason),
+        refused: () => counters.refuse("max-connections"),
       },
       counters,
       admission,
@@ -190,17 +190,6 @@ test("EchoHandlers refuse above the limit, over all endpoints, and count nothing
   tcp!.handlers.close(0, undefined);
   ws!.handlers.open(1);
   assert.equal(ws!.counters.accepted, 2);
-});
-
-test("Admission counts descriptors only where connections have one", () => {
-  const admission = new Admission({ maxConnections: Infinity, maxDescriptors: 1 });
-  admission.enter(true);
-  assert.equal(admission.refusal(true), "fd-limit");
-  assert.equal(admission.refusal(false), undefined);
-  assert.equal(admission.room(true), 0);
-  assert.equal(admission.room(false), Infinity);
-  admission.leave(true);
-  assert.equal(admission.refusal(true), undefined);
 });
 
 test("EchoHandlers drop and count datagrams that cannot be answered at once", () => {
@@ -229,5 +218,5 @@ test("EchoHandlers answer what came before the listener was known", () => {
   handlers.attach(peer);
   assert.equal(peer.received, "early bird");
   assert.deepEqual(peer.calls, ["pause 0", "close 0", "close 1", "terminate 2"]);
-  assert.deepEqual(refusals, ["max-connections"]);
+  assert.deepEqual(refusals, ["refused"]);
 });
