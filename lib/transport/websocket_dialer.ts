@@ -1,0 +1,343 @@
+import type { Failure } from "../stats/failure.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type {
+  ConnectionHandlers,
+  Dialer,
+  DialSettings,
+  Transport,
+  TransportTraits,
+} from "./transport.ts";
+import { closeCodes, closePayload, opcodes } from "./websocket_frames.ts";
+import { FrameParser } from "./websocket_frame_parser.ts";
+import {
+  beginsLikeResponse,
+  checkUpgradeResponse,
+  endlessHead,
+  maxResponseHeadBytes,
+  notHttp,
+  oneLine,
+  responseHeadEnd,
+  UpgradeRequests,
+} from "./websocket_handshake.ts";
+import { FrameOutput } from "./websocket_output.ts";
+
+/** Phases of a connection, in the order in which it goes through them. */
+const free = 0;
+const connecting = 1;
+const upgrading = 2;
+const open = 3;
+/** Our close frame is out; what comes is still passed on (`finish`). */
+const finishing = 4;
+/** Our close frame is out; what comes is dropped (`close`). */
+const closing = 5;
+/** The close frames are exchanged or will never be: only the stream has to end. */
+const ending = 6;
+
+/** Bytes of pongs that may wait for a peer that does not read; the other pings go unanswered. */
+const maxHeldPongBytes = 4096;
+/** How long the peer may take to answer a close frame, and then to end the stream. */
+const closeTimeoutMs = 1000;
+
+const normalClosure = closePayload(closeCodes.normal, "");
+const endedInUpgrade: Failure = {
+  kind: "closed-by-peer",
+  detail: "the server ended the connection instead of answering the WebSocket upgrade",
+};
+const endedWithoutClose: Failure = {
+  kind: "closed-by-peer",
+  detail: "the server ended the connection without a close frame",
+};
+
+/**
+ * WebSocket connections (RFC 6455, the client's side) on the streams of another dialer: TCP for ws,
+ * TLS for wss. Not Bun's own client, because this one has source addresses, several messages in one
+ * write, kinds of failure, and costs 49 bytes a connection beside the stream.
+ *
+ * After `pause`, messages of the chunk in hand still arrive.
+ */
+export class WebSocketDialer implements Dialer {
+  readonly traits: TransportTraits;
+  readonly #handlers: ConnectionHandlers;
+  readonly #requests: UpgradeRequests;
+  readonly #parser: FrameParser;
+  readonly #phase: Uint8Array;
+  /** 1 where this side asked for the end. */
+  readonly #asked: Uint8Array;
+  /** The sweep's tick at which a phase that is limited in time began. */
+  readonly #since: Uint32Array;
+  /** Response heads that came in pieces. */
+  readonly #heads = new Map<number, Uint8Array>();
+  /** Why a connection is about to close. */
+  readonly #reasons = new Map<number, Failure>();
+  readonly #timeout: Failure;
+  readonly #tickMs: number;
+  readonly #connectTicks: number;
+  readonly #closeTicks: number;
+  #tick = 0;
+  /** How many connections are in phases that are limited in time. */
+  #limited = 0;
+  #sweepTimer: ReturnType<typeof setInterval> | undefined;
+  #inUse = 0;
+  #allClosed: (() => void) | undefined;
+  #streams!: Dialer;
+  #output!: FrameOutput;
+
+  private constructor(endpoint: Endpoint, handlers: ConnectionHandlers, settings: DialSettings) {
+    const { capacity, connectTimeoutMs } = settings;
+    this.traits = {
+      framing: "message",
+      reliable: true,
+      ordered: true,
+      secure: endpoint.scheme === "wss",
+      maxMessageBytes: Infinity,
+    };
+    this.#handlers = handlers;
+    this.#requests = new UpgradeRequests(endpoint, capacity);
+    this.#parser = new FrameParser(capacity, settings.maxMessageBytes, {
+      message: (id, payload, isText) => this.#message(id, payload, isText),
+      ping: (id, payload) => this.#ping(id, payload),
+      closeFrame: (id, code, reason) => this.#closeFrame(id, code, reason),
+      violation: (id, code, detail) => this.#violation(id, code, detail),
+    });
+    this.#phase = new Uint8Array(capacity);
+    this.#asked = new Uint8Array(capacity);
+    this.#since = new Uint32Array(capacity);
+    this.#tickMs = Math.min(250, Math.max(5, connectTimeoutMs / 8));
+    this.#connectTicks = Math.ceil(connectTimeoutMs / this.#tickMs);
+    this.#closeTicks = Math.ceil(closeTimeoutMs / this.#tickMs);
+    this.#timeout = {
+      kind: "timeout",
+      detail: `no answer to the WebSocket upgrade within ${connectTimeoutMs} ms`,
+    };
+  }
+
+  /**
+   * @param streams the transport below, which connects.
+   * @throws what `streams.dial` throws.
+   * @throws {UsageError} a path that no request can carry.
+   */
+  static async dial(
+    streams: Transport,
+    endpoint: Endpoint,
+    handlers: ConnectionHandlers,
+    settings: DialSettings,
+  ): Promise<Dialer> {
+    const dialer = new WebSocketDialer(endpoint, handlers, settings);
+    await dialer.#dialStreams(streams, endpoint, settings);
+    return dialer;
+  }
+
+  async #dialStreams(streams: Transport, endpoint: Endpoint, settings: DialSettings) {
+    const below: ConnectionHandlers = {
+      open: (id) => this.#streamOpen(id),
+      data: (id, bytes) => this.#streamData(id, bytes),
+      drain: (id) => this.#streamDrain(id),
+      end: (id) => this.#streamEnd(id),
+      close: (id, failure) => this.#streamClosed(id, failure),
+    };
+    const target: Endpoint = { ...endpoint, scheme: streams.scheme, path: "/" };
+    this.#streams = await streams.dial(target, below, settings);
+    this.#output = new FrameOutput(this.#streams, settings.capacity);
+  }
+
+  connect(id: number): void {
+    this.#inUse++;
+    this.#enter(id, connecting);
+    this.#streams.connect(id);
+  }
+
+  send(
+    id: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    messageBytes: number,
+    isText = false,
+  ): number {
+    if (this.#phase[id] !== open) return 0;
+    const opcode = isText ? opcodes.text : opcodes.binary;
+    return this.#output.send(id, bytes, offset, length, messageBytes, opcode);
+  }
+
+  pause(id: number): void {
+    if (this.#phase[id] === open || this.#phase[id] === finishing) this.#streams.pause(id);
+  }
+
+  resume(id: number): void {
+    if (this.#phase[id] === open || this.#phase[id] === finishing) this.#streams.resume(id);
+  }
+
+  /** There is no half-close: sends a close frame and passes on what comes until the peer's. */
+  finish(id: number): void {
+    if (this.#phase[id] === open) this.#sendClose(id, finishing);
+  }
+
+  close(id: number): void {
+    const phase = this.#phase[id]!;
+    if (phase === connecting || phase === upgrading) this.terminate(id);
+    else if (phase === finishing) this.#enter(id, closing);
+    else if (phase === open) this.#sendClose(id, closing);
+    if (phase === finishing || phase === open) this.#streams.resume(id);
+  }
+
+  terminate(id: number): void {
+    if (this.#phase[id] === free) return;
+    this.#asked[id] = 1;
+    this.#enter(id, ending);
+    this.#streams.terminate(id);
+  }
+
+  async shutdown(): Promise<void> {
+    for (let id = 0; id < this.#phase.length; id++) this.close(id);
+    if (this.#inUse > 0) {
+      // The sweep ends every one of them in time.
+      await new Promise<void>((resolve) => this.#allClosed = resolve);
+    }
+    clearInterval(this.#sweepTimer);
+    await this.#streams.shutdown();
+  }
+
+  #sendClose(id: number, phase: typeof finishing | typeof closing): void {
+    this.#asked[id] = 1;
+    this.#enter(id, phase);
+    this.#output.control(id, opcodes.close, normalClosure);
+  }
+
+  #enter(id: number, phase: number): void {
+    if (isLimited(this.#phase[id]!)) this.#limited--;
+    this.#phase[id] = phase;
+    if (!isLimited(phase)) return;
+    this.#limited++;
+    // The connect timeout is one for the stream and the upgrade on it.
+    if (phase !== upgrading) this.#since[id] = this.#tick;
+    this.#sweepTimer ??= setInterval(() => this.#sweep(), this.#tickMs);
+  }
+
+  /** Ends what takes too long. One timer for all, and none while nothing is limited. */
+  #sweep(): void {
+    this.#tick++;
+    for (let id = 0; id < this.#phase.length && this.#limited > 0; id++) {
+      const phase = this.#phase[id]!;
+      if (!isLimited(phase)) continue;
+      const ticks = this.#tick - this.#since[id]!;
+      if (phase === connecting || phase === upgrading) {
+        if (ticks > this.#connectTicks) this.#fail(id, this.#timeout);
+      } else if (ticks > this.#closeTicks) {
+        this.#streams.terminate(id);
+      }
+    }
+    if (this.#limited > 0) return;
+    clearInterval(this.#sweepTimer);
+    this.#sweepTimer = undefined;
+  }
+
+  #fail(id: number, failure: Failure): void {
+    this.#reasons.set(id, failure);
+    this.#enter(id, ending);
+    this.#streams.terminate(id);
+  }
+
+  #streamOpen(id: number): void {
+    this.#enter(id, upgrading);
+    this.#output.attach(id);
+    const request = this.#requests.next(id);
+    this.#output.write(id, request, request.length);
+  }
+
+  #streamData(id: number, bytes: Uint8Array): void {
+    const phase = this.#phase[id]!;
+    if (phase === upgrading) this.#upgradeAnswer(id, bytes);
+    else if (phase !== ending) this.#parser.receive(id, bytes);
+  }
+
+  #upgradeAnswer(id: number, bytes: Uint8Array): void {
+    const before = this.#heads.get(id);
+    const head = before === undefined ? bytes : Buffer.concat([before, bytes]);
+    const end = responseHeadEnd(head, Math.max(0, head.length - bytes.length - 3));
+    if (!beginsLikeResponse(head)) return this.#fail(id, notHttp(head));
+    if (Math.max(end, end < 0 ? head.length : 0) > maxResponseHeadBytes) {
+      return this.#fail(id, endlessHead);
+    }
+    if (end < 0) {
+      this.#heads.set(id, before === undefined ? bytes.slice() : head);
+      return;
+    }
+    this.#heads.delete(id);
+    const failure = checkUpgradeResponse(head.subarray(0, end), this.#requests.accept(id));
+    if (failure !== undefined) return this.#fail(id, failure);
+    this.#enter(id, open);
+    this.#handlers.open(id);
+    // The first messages may have come with the response.
+    if (end < head.length && this.#phase[id]! >= open) this.#streamData(id, head.subarray(end));
+  }
+
+  #message(id: number, payload: Uint8Array, isText: boolean): void {
+    const phase = this.#phase[id]!;
+    if (phase === open || phase === finishing) this.#handlers.data(id, payload, isText);
+  }
+
+  #ping(id: number, payload: Uint8Array): void {
+    if (this.#phase[id] !== open || this.#output.heldBytes(id) > maxHeldPongBytes) return;
+    this.#output.control(id, opcodes.pong, payload);
+  }
+
+  #closeFrame(id: number, code: number, reason: string): void {
+    const wasAsked = this.#asked[id] === 1;
+    // RFC 6455 7.1.1: the server ends the stream first, so that it keeps the TIME_WAIT.
+    this.#enter(id, ending);
+    if (wasAsked) return;
+    const status = code === closeCodes.noStatus ? "without a code" : `${code}`;
+    this.#reasons.set(id, {
+      kind: "closed-by-peer",
+      detail: `the server sent a close frame ${status}${
+        reason === "" ? "" : ` ${oneLine(reason)}`
+      }`,
+    });
+    const answer = code === closeCodes.noStatus ? new Uint8Array(0) : closePayload(code, "");
+    this.#streams.resume(id);
+    this.#output.control(id, opcodes.close, answer);
+  }
+
+  #violation(id: number, code: number, detail: string): void {
+    this.#reasons.set(id, { kind: "protocol", detail });
+    const canSend = this.#phase[id] === open && this.#output.heldBytes(id) === 0;
+    this.#enter(id, ending);
+    if (!canSend) return this.#streams.terminate(id);
+    this.#output.control(id, opcodes.close, closePayload(code, ""));
+    this.#streams.close(id);
+  }
+
+  #streamDrain(id: number): void {
+    if (!this.#output.drained(id)) return;
+    if (this.#output.takeOwed(id) && this.#phase[id] === open) this.#handlers.drain(id);
+  }
+
+  #streamEnd(id: number): void {
+    const phase = this.#phase[id]!;
+    if (phase === upgrading) this.#reasons.set(id, endedInUpgrade);
+    if (phase === open) this.#reasons.set(id, endedWithoutClose);
+    this.#enter(id, ending);
+    this.#streams.close(id);
+  }
+
+  #streamClosed(id: number, failure: Failure | undefined): void {
+    const reason = this.#reasons.size > 0 ? this.#reasons.get(id) : undefined;
+    const cause = this.#asked[id] === 1
+      ? undefined
+      : reason ?? failure ?? (this.#phase[id]! < open ? endedInUpgrade : endedWithoutClose);
+    this.#enter(id, free);
+    this.#asked[id] = 0;
+    this.#parser.reset(id);
+    this.#output.detach(id);
+    if (this.#heads.size > 0) this.#heads.delete(id);
+    if (reason !== undefined) this.#reasons.delete(id);
+    this.#inUse--;
+    this.#handlers.close(id, cause);
+    if (this.#inUse === 0) this.#allClosed?.();
+  }
+}
+
+/** Whether a phase may last only so long. */
+function isLimited(phase: number): boolean {
+  return phase === connecting || phase === upgrading || phase === closing || phase === ending;
+}
