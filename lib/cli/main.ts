@@ -17,6 +17,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @param argv the arguments after the program's name.
  * @param signal aborted when the user interrupts.
+ * @param available the subcommands there are.
  * @returns the exit code.
  */
 export async function main(
@@ -24,9 +25,10 @@ export async function main(
   environment: Environment,
   io: Io,
   signal: AbortSignal,
+  available: readonly Command[] = commands,
 ): Promise<number> {
   try {
-    return await perform(argv, environment, io, signal);
+    return await perform(argv, environment, io, signal, available);
   } catch (error) {
     return reportError(error, environment, (line) => io.note(line));
   }
@@ -37,8 +39,9 @@ async function perform(
   environment: Environment,
   io: Io,
   signal: AbortSignal,
+  available: readonly Command[],
 ): Promise<number> {
-  const invocation = readArgv(argv, commands, manifest.version);
+  const invocation = readArgv(argv, available, manifest.version);
   if (invocation.action === "print") {
     io.out(invocation.text);
     return exitCodes.ok;
@@ -48,11 +51,11 @@ async function perform(
     return exitCodes.usage;
   }
   if (invocation.action === "reference") {
-    io.out(referenceText(commands));
+    io.out(referenceText(available));
     return exitCodes.ok;
   }
   const { command, positional, texts } = invocation;
-  checkEnvironment(environment, command);
+  checkEnvironment(environment, command, available);
   // Later entries win: the command line goes before the environment.
   const merged = new Map([...givenByEnvironment(command.rows, environment), ...texts]);
   const { settings, given } = resolve(command.rows, merged);
@@ -70,9 +73,13 @@ async function perform(
  * alone: the environment belongs to everyone (Kubernetes sets `HOLDFAST_PORT` for a service that is
  * called holdfast).
  */
-function checkEnvironment(environment: Environment, command: Command): void {
+function checkEnvironment(
+  environment: Environment,
+  command: Command,
+  available: readonly Command[],
+): void {
   const known = new Set(
-    commands.flatMap(({ rows }) => Object.values(rows).map(environmentName)),
+    available.flatMap(({ rows }) => Object.values(rows).map(environmentName)),
   ).add(debugVariable);
   for (const name of Object.keys(environment)) {
     if (!name.startsWith("HOLDFAST_") || known.has(name)) continue;
