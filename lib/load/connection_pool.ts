@@ -3,7 +3,7 @@ import type { Failure } from "../stats/failure.ts";
 import { FailureTally } from "../stats/failure_tally.ts";
 import type { LatencyRecorder } from "./latency_recorder.ts";
 
-const untried = 0;
+// 0: not tried yet.
 const connecting = 1;
 const open = 2;
 const ended = 3;

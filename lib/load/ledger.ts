@@ -5,9 +5,15 @@ const waiting = 1;
 const inFlight = 2;
 const answered = 3;
 const timedOut = 4;
-const given = 5;
+const unsent = 5;
 const stateBits = 0x7f;
 const steadyBit = 0x80;
+
+/**
+ * Most messages of one connection that may be open where answers carry 16 bits: below 2^16, so that
+ * a free id is found within a few steps.
+ */
+export const mostOpenOf16Bits = 0xc000;
 
 /** What an answer turned out to be. */
 export const settledAnswer = 0;
@@ -40,7 +46,7 @@ export interface LedgerSettings {
  * Slots that are settled keep their state until the ring comes round, which is how a duplicate or
  * late answer is told from one to a message that never was.
  *
- * A message costs 34 bytes, a connection 17.
+ * A message costs 34 bytes, a connection 29.
  */
 export class MessageLedger {
   readonly outside = new MessageCounters();
@@ -64,6 +70,8 @@ export class MessageLedger {
   private readonly connectionEpoch: Uint8Array;
   private readonly inFlightOutside: Uint32Array;
   private readonly inFlightSteady: Uint32Array;
+  /** Messages of a connection that wait or are in flight. */
+  private readonly openMessages: Uint32Array;
 
   private capacity = 1 << 16;
   private mask = this.capacity - 1;
@@ -90,6 +98,7 @@ export class MessageLedger {
     this.connectionEpoch = new Uint8Array(settings.connections);
     this.inFlightOutside = new Uint32Array(settings.connections);
     this.inFlightSteady = new Uint32Array(settings.connections);
+    this.openMessages = new Uint32Array(settings.connections);
   }
 
   /** Slot of a message in `intendedNs`, `sentNs` and `gapNs`. */
@@ -102,10 +111,27 @@ export class MessageLedger {
     return this.tail - this.head >= this.maxMessages;
   }
 
+  /** Messages of a connection that wait or are in flight. */
+  openOn(connection: number): number {
+    return this.openMessages[connection]!;
+  }
+
+  /** Whether the ids of a connection are used up: its messages must end before it can have more. */
+  isFullOn(connection: number): boolean {
+    return !this.wide && this.openMessages[connection]! >= mostOpenOf16Bits;
+  }
+
+  /** A message is due on a connection that `isFullOn`: the target holds it back. */
+  refuse(isSteady: boolean): void {
+    const counters = isSteady ? this.steady : this.outside;
+    counters.due++;
+    counters.unsentHeldBack++;
+  }
+
   /**
    * Enters a message that is due on an open connection; it waits until `markSent`.
    *
-   * @returns its sequence number. The caller has asked `isFull` before.
+   * @returns its sequence number. The caller has asked `isFull` and `isFullOn` before.
    */
   issue(connection: number, intendedNs: number, gapNs: number, isSteady: boolean): number {
     if (this.tail - this.head >= this.capacity) this.grow();
@@ -121,6 +147,7 @@ export class MessageLedger {
     const counters = isSteady ? this.steady : this.outside;
     counters.due++;
     counters.queued++;
+    this.openMessages[connection]!++;
     const last = this.lastWaiting[connection]!;
     if (last < 0) this.firstWaiting[connection] = sequence;
     else this.next[last & this.mask] = sequence;
@@ -181,17 +208,18 @@ export class MessageLedger {
   }
 
   /**
-   * An answer came that is not what was sent: its message is lost.
+   * An answer came that is not what was sent: its message is lost, and a further one is a duplicate.
    *
    * @returns whether there was a message to lose.
    */
   spoil(connection: number, answerSequence: number): boolean {
     if (this.find(connection, answerSequence) !== settledAnswer) return false;
-    this.leaveFlight(connection, this.settled & this.mask, given).lostCorrupted++;
+    this.leaveFlight(connection, this.settled & this.mask, answered).lostCorrupted++;
     return true;
   }
 
   private leaveFlight(connection: number, slot: number, state: number): MessageCounters {
+    this.openMessages[connection]!--;
     if ((this.state[slot]! & steadyBit) !== 0) {
       this.state[slot] = state | steadyBit;
       this.inFlightSteady[connection]!--;
@@ -246,7 +274,9 @@ export class MessageLedger {
     if (state === waiting) {
       // Queues are in the order of intended times too: the oldest message is the first of its queue.
       this.unqueueFirst(connection, slot);
-      this.giveUpWaiting(slot);
+      this.openMessages[connection]!--;
+      // Part of it may be out, and the rest has to follow: its answer will be late, not unknown.
+      this.giveUpWaiting(slot, timedOut);
     } else {
       // Messages of a connection that has ended were counted as lost at its end.
       if (this.epoch[slot] !== this.connectionEpoch[connection]) return;
@@ -255,12 +285,12 @@ export class MessageLedger {
     this.timedOut?.(connection);
   }
 
-  private giveUpWaiting(slot: number): void {
+  private giveUpWaiting(slot: number, state: number): void {
     const isSteady = (this.state[slot]! & steadyBit) !== 0;
     const counters = isSteady ? this.steady : this.outside;
     counters.queued--;
     counters.unsentHeldBack++;
-    this.state[slot] = isSteady ? given | steadyBit : given;
+    this.state[slot] = isSteady ? state | steadyBit : state;
   }
 
   /** The connection has ended: what is in flight on it is lost, what waits cannot be sent. */
@@ -286,11 +316,12 @@ export class MessageLedger {
     this.steady.inFlight -= this.inFlightSteady[connection]!;
     this.inFlightOutside[connection] = 0;
     this.inFlightSteady[connection] = 0;
+    this.openMessages[connection] = 0;
     this.connectionEpoch[connection]!++;
     let sequence = this.firstWaiting[connection]!;
     while (sequence >= 0) {
       const slot = sequence & this.mask;
-      this.giveUpWaiting(slot);
+      this.giveUpWaiting(slot, unsent);
       sequence = this.next[slot]!;
     }
     this.firstWaiting[connection] = -1;

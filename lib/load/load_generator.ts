@@ -67,6 +67,10 @@ export class LoadGenerator implements ConnectionHandlers {
   private planStartNs = Infinity;
   private drainEndNs = Infinity;
   private intervalStartNs = 0;
+  /** Since when the plan waits for the ledger, which is full; Infinity when it does not. */
+  private heldSinceNs = Infinity;
+  /** Closed loop: connections lack messages that the ledger had no room for. */
+  private isStarved = false;
   private readonly pacer: Pacer;
   private resolve: (() => void) | undefined;
 
@@ -79,6 +83,8 @@ export class LoadGenerator implements ConnectionHandlers {
     settings: LoadSettings,
     surroundings: GeneratorSurroundings,
   ): Promise<LoadGenerator> {
+    // Handlers that are called before there is a generator have nothing to report to.
+    // deno-lint-ignore prefer-const
     let generator: LoadGenerator | undefined;
     const dialer = await surroundings.dial({
       open: (id) => generator?.open(id),
@@ -191,9 +197,10 @@ export class LoadGenerator implements ConnectionHandlers {
   }
 
   private step(atNs: number): number {
-    this.pool.step(atNs);
+    if (this.phase !== "drain") this.pool.step(atNs);
     this.ledger.expire(atNs);
     this.advancePhase(atNs);
+    if (this.isStarved && !this.ledger.isFull()) this.fillUp();
     const isBehind = this.source !== undefined && this.sendDue(this.source, atNs);
     this.sender.flush();
     return isBehind ? atNs : this.nextDueNs(atNs);
@@ -204,7 +211,11 @@ export class LoadGenerator implements ConnectionHandlers {
     const messageNs = this.source === undefined ? Infinity : this.planStartNs + this.source.nextNs;
     return Math.min(
       isDraining ? Infinity : this.pool.nextAttemptNs,
-      messageNs >= this.steadyEndNs ? Infinity : this.ledger.isFull() ? atNs + 1e6 : messageNs,
+      isDraining || messageNs >= this.steadyEndNs
+        ? Infinity
+        : this.ledger.isFull()
+        ? atNs + 1e6
+        : messageNs,
       this.phase === "warmup" ? this.steadyStartNs : Infinity,
       this.phase === "steady" ? this.steadyEndNs : Infinity,
       atNs + (isDraining || this.phase === "ramp" ? longestSleepNs / 10 : longestSleepNs),
@@ -232,10 +243,16 @@ export class LoadGenerator implements ConnectionHandlers {
     this.steadyStartNs = atNs + warmupMs * 1e6;
     this.steadyEndNs = this.steadyStartNs + durationMs * 1e6;
     if (load.kind !== "interval") this.planStartNs = atNs;
-    if (this.outstanding === 0) return;
+    if (this.outstanding > 0) this.fillUp();
+  }
+
+  /** Closed loop: gives every open connection the messages that it lacks. */
+  private fillUp(): void {
+    this.isStarved = false;
     for (let place = 0; place < this.pool.openCount; place++) {
       const id = this.pool.openAt(place);
-      for (let i = 0; i < this.outstanding; i++) this.sendNext(id);
+      const missing = this.outstanding - this.ledger.openOn(id);
+      for (let i = 0; i < missing && !this.isStarved; i++) this.sendNext(id);
     }
   }
 
@@ -248,10 +265,16 @@ export class LoadGenerator implements ConnectionHandlers {
   private sendDue(source: MessageSource, atNs: number): boolean {
     if (this.phase === "drain" || this.phase === "done") return false;
     const { ledger } = this;
-    const untilNs = Math.min(atNs, this.steadyEndNs - 1);
     for (let i = 0; i < messagesPerStep; i++) {
       const intendedNs = this.planStartNs + source.nextNs;
-      if (!(intendedNs <= untilNs) || ledger.isFull()) return false;
+      if (!(intendedNs <= atNs && intendedNs < this.steadyEndNs)) {
+        this.heldSinceNs = Infinity;
+        return false;
+      }
+      if (ledger.isFull()) {
+        this.heldSinceNs = Math.min(this.heldSinceNs, atNs);
+        return false;
+      }
       const { gapNs } = source;
       const isSteady = intendedNs >= this.steadyStartNs;
       const id = source.take();
@@ -267,16 +290,24 @@ export class LoadGenerator implements ConnectionHandlers {
 
   /** Closed loop: the next message of a connection is due now. */
   private sendNext(id: number): void {
-    if (this.outstanding === 0 || !this.pool.isOpen(id) || this.ledger.isFull()) return;
+    if (this.outstanding === 0 || !this.pool.isOpen(id)) return;
     const atNs = nowNs();
     if (this.phase !== "warmup" && this.phase !== "steady" || atNs >= this.steadyEndNs) return;
+    if (this.ledger.isFull() || this.ledger.isFullOn(id)) {
+      this.isStarved = true;
+      return;
+    }
     this.sender.queue(id, atNs, 0, atNs >= this.steadyStartNs, atNs);
   }
 
   private interrupt(): void {
-    if (this.phase === "drain" || this.phase === "done") return;
+    if (this.phase === "done" || this.isInterrupted) return;
     this.isInterrupted = true;
     const atNs = nowNs();
+    if (this.phase === "drain") {
+      this.drainEndNs = Math.min(this.drainEndNs, atNs + interruptedDrainNs);
+      return;
+    }
     this.cut(atNs);
     this.beginDrain(atNs);
   }
@@ -296,21 +327,26 @@ export class LoadGenerator implements ConnectionHandlers {
       (this.isInterrupted ? Math.min(drainNs, interruptedDrainNs) : drainNs);
   }
 
-  /** Counts the messages of the plan that were due and that nobody got to. */
+  /**
+   * Counts the messages of the plan that were due and that nobody got to. Those that fell due while
+   * the ledger was full of messages that the target owes an answer were held back by the target;
+   * with those before that the generator was late.
+   */
   private countUnsent(): void {
-    if (this.source === undefined || this.planStartNs === Infinity) return;
-    const wasFull = this.ledger.isFull();
-    const endNs = this.steadyEndNs - this.planStartNs;
-    let count = 0;
-    while (this.source.nextNs < endNs && count < countedOneByOne) {
-      if (this.source.take() !== notDue) count++;
+    const { source, ledger, planStartNs } = this;
+    if (source === undefined || planStartNs === Infinity) return;
+    const endNs = this.steadyEndNs - planStartNs;
+    const steadyNs = Math.min(this.steadyStartNs - planStartNs, endNs);
+    const heldNs = Math.min(this.heldSinceNs - planStartNs, endNs);
+    let fromNs = 0;
+    for (const toNs of [Math.min(steadyNs, heldNs), Math.max(steadyNs, heldNs), endNs]) {
+      const counters = toNs <= steadyNs ? ledger.outside : ledger.steady;
+      const count = countPlanned(source, fromNs, toNs);
+      counters.due += count;
+      if (toNs <= heldNs) counters.unsentGeneratorLate += count;
+      else counters.unsentHeldBack += count;
+      fromNs = toNs;
     }
-    if (this.source.nextNs < endNs) {
-      count += Math.round(this.source.expectedCount(this.source.nextNs, endNs));
-    }
-    this.ledger.steady.due += count;
-    if (wasFull) this.ledger.steady.unsentHeldBack += count;
-    else this.ledger.steady.unsentGeneratorLate += count;
   }
 
   private finish(atNs: number): void {
@@ -327,4 +363,14 @@ export class LoadGenerator implements ConnectionHandlers {
     this.surroundings.second?.(interval, this.intervalStartNs, endNs);
     this.intervalStartNs = endNs;
   }
+}
+
+/** How many messages are left of a part of a plan, of which those up to `toNs` are used up. */
+function countPlanned(source: MessageSource, fromNs: number, toNs: number): number {
+  let count = 0;
+  while (source.nextNs < toNs && count < countedOneByOne) {
+    if (source.take() !== notDue) count++;
+  }
+  const restNs = Math.max(fromNs, source.nextNs);
+  return restNs < toNs ? count + Math.round(source.expectedCount(restNs, toNs)) : count;
 }

@@ -90,6 +90,7 @@ export class Receiver {
   }
 
   private takeMessage(connection: number, bytes: Uint8Array): void {
+    const atNs = nowNs();
     const { codec } = this;
     const isReadable = bytes.length >= this.headerBytes &&
       codec.readHeader(bytes, 0, bytes.length) === headerOk;
@@ -99,7 +100,7 @@ export class Receiver {
     }
     const isIntact = !this.settings.verify ||
       codec.matches(bytes, 0, bytes.length, 0, codec.answerSequence);
-    this.complete(connection, codec.answerSequence, isIntact, nowNs());
+    this.complete(connection, codec.answerSequence, isIntact, atNs);
   }
 
   private takeStream(connection: number, bytes: Uint8Array): void {

@@ -41,6 +41,8 @@ export class Sender {
   /** Of the first message of a connection: bytes that are out already, and whose they are. */
   private readonly partialBytes: Uint32Array;
   private readonly partialSequence: Float64Array;
+  /** The message that waits behind those of the batch, or -1. */
+  private behindBatch = -1;
 
   constructor(
     connections: number,
@@ -73,8 +75,11 @@ export class Sender {
     isSteady: boolean,
     atNs: number,
   ): void {
-    this.ledger.issue(connection, intendedNs, gapNs, isSteady);
-    if (this.isBlocked[connection] === 1) {
+    const { ledger } = this;
+    const isRefused = ledger.isFullOn(connection);
+    if (isRefused) ledger.refuse(isSteady);
+    else ledger.issue(connection, intendedNs, gapNs, isSteady);
+    if (isRefused || this.isBlocked[connection] === 1) {
       if (!isSteady) return;
       this.heldBackSends++;
       this.recorder.lateness.record(atNs - intendedNs);
@@ -108,18 +113,24 @@ export class Sender {
   }
 
   private sendWaiting(connection: number, isFirstAttempt: boolean): void {
+    const { ledger } = this;
     while (this.isBlocked[connection] === 0) {
       const partial = this.partialBytes[connection]!;
       const count = this.fillBatch(connection, partial);
       if (count === 0) return;
       const length = count * this.messageBytes - partial;
       const sentNs = nowNs();
-      if (isFirstAttempt) this.recordLateness(connection, count, sentNs);
+      const behind = this.behindBatch;
+      if (isFirstAttempt) this.recordLateness(ledger.firstWaitingOn(connection), behind, sentNs);
       const accepted = this.side.send(connection, this.batch, partial, length, this.messageBytes);
       this.bytesSent += accepted;
       if (accepted < length) this.isBlocked[connection] = 1;
       this.settleAccepted(connection, partial, accepted, sentNs);
-      if (isFirstAttempt && accepted < length) this.countHeldBack(connection);
+      if (isFirstAttempt && accepted < length) {
+        this.countHeldBack(connection);
+        // They have waited for this attempt too, and the next one is not the generator's choice.
+        if (ledger.firstWaitingOn(connection) >= 0) this.recordLateness(behind, -1, sentNs);
+      }
     }
   }
 
@@ -140,6 +151,7 @@ export class Sender {
       count++;
       sequence = ledger.waitingAfter(sequence);
     }
+    this.behindBatch = sequence;
     return count;
   }
 
@@ -157,6 +169,7 @@ export class Sender {
     for (let i = 0; i < whole; i++) {
       const sequence = ledger.firstWaitingOn(connection);
       if (i === 0 && partial > 0 && sequence !== this.partialSequence[connection]) continue;
+      if (sequence < 0) return; // the connection ended within the send, and with it its messages
       this.markSent(connection, sequence, sentNs);
     }
     this.partialBytes[connection] = rest;
@@ -177,15 +190,13 @@ export class Sender {
     }
   }
 
-  /** On a first attempt every waiting message is tried for the first time, if the batch holds it. */
-  private recordLateness(connection: number, count: number, atNs: number): void {
+  /** Of messages that wait on one connection, when they are tried for the first time. */
+  private recordLateness(from: number, until: number, atNs: number): void {
     const { ledger } = this;
-    let sequence = ledger.firstWaitingOn(connection);
-    for (let i = 0; i < count && sequence >= 0; i++) {
+    for (let sequence = from; sequence !== until; sequence = ledger.waitingAfter(sequence)) {
       if (ledger.isSteady(sequence)) {
         this.recorder.lateness.record(atNs - ledger.intendedNs[ledger.slotOf(sequence)]!);
       }
-      sequence = ledger.waitingAfter(sequence);
     }
   }
 
