@@ -28,15 +28,15 @@ export const label: Kind<Label> = {
  * @throws {UsageError} a key is there twice.
  */
 export function labelRecord(labels: readonly Label[]): Record<string, string> {
-  const record: Record<string, string> = {};
+  const byKey = new Map<string, string>();
   for (const { key, value } of labels) {
-    if (Object.hasOwn(record, key)) {
+    const earlier = byKey.get(key);
+    if (earlier !== undefined) {
       throw new UsageError(
-        `--label: the key ${quote(key)} is given twice, as ${quote(record[key] ?? "")} ` +
-          `and ${quote(value)}`,
+        `--label: the key ${quote(key)} is given twice, as ${quote(earlier)} and ${quote(value)}`,
       );
     }
-    record[key] = value;
+    byKey.set(key, value);
   }
-  return record;
+  return Object.fromEntries(byKey);
 }
