@@ -7,6 +7,7 @@ import { row, type SettingsOf } from "../options/row.ts";
 import { statsAddress } from "../options/address.ts";
 import { file, flag } from "../options/text.ts";
 
+const connectedSchemes = ["tcp", "tls", "ws", "wss", "quic"];
 const secureSchemes = ["tls", "wss", "quic"];
 const webSocketSchemes = ["ws", "wss"];
 
@@ -16,8 +17,9 @@ export const serverRows = {
     name: "max-connections",
     kind: count,
     category: "Limits",
-    summary: "refuse and count connections above this many open ones, per endpoint",
+    summary: "refuse connections above this many open ones, over all endpoints",
     otherwise: "what the descriptor limit allows",
+    schemes: connectedSchemes,
   }),
   idleTimeoutMs: row({
     name: "idle-timeout",
@@ -25,6 +27,7 @@ export const serverRows = {
     default: 0,
     category: "Limits",
     summary: "close connections on which nothing moves for this long; 0: never",
+    schemes: connectedSchemes,
   }),
   maxMessageBytes: row({
     name: "max-message",
@@ -40,6 +43,7 @@ export const serverRows = {
     default: 2 ** 20,
     category: "Limits",
     summary: "echo that may wait for a peer that does not read, per connection",
+    schemes: connectedSchemes,
   }),
   backlog: row({
     name: "backlog",
