@@ -19,7 +19,7 @@ import type {
 } from "./transport.ts";
 
 /** Source pairs that one connect tries before it gives up: others may use ports of this range. */
-const maxSourceTries = 256;
+export const maxSourceTries = 256;
 
 /** Options of `Bun.connect`, with two that its types leave out. */
 interface ConnectOptions extends Bun.TCPSocketConnectOptions<number> {
@@ -27,7 +27,7 @@ interface ConnectOptions extends Bun.TCPSocketConnectOptions<number> {
   localPort?: number;
 }
 
-export interface StreamTarget {
+export interface DialTarget {
   /** In order of preference, at least one. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -43,7 +43,7 @@ export interface StreamTarget {
  */
 export class StreamDialer extends StreamConnections implements Dialer {
   readonly traits: TransportTraits;
-  readonly #target: StreamTarget;
+  readonly #target: DialTarget;
   readonly #sources: SourceAddresses | undefined;
   readonly #isTls: boolean;
   /** One object for all connects; `Bun.connect` reads it before it returns. */
@@ -61,7 +61,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
   #isShut = false;
 
   constructor(
-    target: StreamTarget,
+    target: DialTarget,
     handlers: ConnectionHandlers,
     settings: DialSettings,
     traits: TransportTraits,

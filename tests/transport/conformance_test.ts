@@ -1,6 +1,7 @@
 import { makeCertificate } from "../../lib/transport/certificates.ts";
 import { tcp } from "../../lib/transport/tcp.ts";
 import { tls } from "../../lib/transport/tls.ts";
+import { udp } from "../../lib/transport/udp.ts";
 import { testConformance } from "./conformance_suite.ts";
 
 /** One for all secure transports; verified by every dialer. */
@@ -31,3 +32,28 @@ testConformance({
   refusedKinds: ["refused"],
   resetKinds: ["reset"],
 });
+
+const noConnections = "a UDP listener has no connections";
+
+testConformance(
+  {
+    name: "udp",
+    transport: udp,
+    file: "udp.ts",
+    carrier: "udp",
+    refusedKinds: ["refused"],
+    resetKinds: [],
+  },
+  {
+    "closes by halves": "datagrams have no end",
+    "holds up a dialer whose peer does not read": "the kernel drops what nobody reads",
+    "holds up a listener whose peer does not read": "the kernel drops what nobody reads",
+    "echoes a large volume unharmed": "nothing holds back what the buffers cannot take",
+    "closes after what was accepted": noConnections,
+    "reports a reset": noConnections,
+    "limits connections": noConnections,
+    "closes idle connections": noConnections,
+    "stops accepting": noConnections,
+    "ends all connections at shutdown": noConnections,
+  },
+);
