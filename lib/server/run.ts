@@ -1,0 +1,153 @@
+import { hostname } from "node:os";
+import process from "node:process";
+import { type ExitCode, exitCodes } from "../errors.ts";
+import type { CommandLine } from "../options/command_line.ts";
+import { labelRecord } from "../options/label.ts";
+import { serveStats } from "../report/http.ts";
+import type { Io } from "../report/io.ts";
+import { writeSnapshotJson } from "../report/json.ts";
+import { openOutput } from "../report/output.ts";
+import { ServerLine, serverSummary } from "../report/server_report.ts";
+import { nowNs } from "../stats/clock.ts";
+import type { RunIdentity, ServerSnapshot } from "../stats/snapshot.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  parseEndpoint,
+  type Scheme,
+} from "../transport/endpoint.ts";
+import { transports } from "../transport/registry.ts";
+import type { CertificatePair } from "../transport/transport.ts";
+import { Admission } from "./admission.ts";
+import { serverCertificate } from "./certificate.ts";
+import { checkForEndpoints, defaultEndpoints, type ServerSettings } from "./options.ts";
+import { RefusalNotes } from "./refusal_notes.ts";
+import { type ServedEndpoint, serveEndpoints } from "./served_endpoints.ts";
+import { serverSnapshot } from "./snapshot.ts";
+
+/** The transports that need a certificate. */
+const secureSchemes: readonly Scheme[] = ["tls", "wss", "quic"];
+
+/** How often refusals that were not said yet are looked for. */
+const notesEveryMs = 1000;
+
+/**
+ * `holdfast server`: echoes on all endpoints until the signal is aborted or the duration is over,
+ * and reports.
+ *
+ * @returns 0; being interrupted is how a server ends.
+ * @throws {HoldfastError} it could not begin; nothing stays bound.
+ */
+export async function run(
+  commandLine: CommandLine<ServerSettings>,
+  io: Io,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { positional, settings } = commandLine;
+  const endpoints = (positional.length > 0 ? positional : defaultEndpoints).map(parseEndpoint);
+  checkForEndpoints(endpoints.map(({ scheme }) => scheme), commandLine);
+  const identity = identityOf(commandLine);
+  const json = settings.jsonFile === undefined ? undefined : openOutput(settings.jsonFile, io);
+
+  const startNs = nowNs();
+  const elapsedMs = () => (nowNs() - startNs) / 1e6;
+  const notes = new RefusalNotes((line) => io.note(line));
+  try {
+    const served = await serveEndpoints(endpoints, transports, {
+      certificate: await certificateOf(endpoints, settings),
+      backlog: settings.backlog,
+      reusePort: settings.reusePort,
+      idleTimeoutMs: settings.idleTimeoutMs,
+      maxMessageBytes: settings.maxMessageBytes,
+      maxPendingBytes: settings.maxPendingBytes,
+      admission: new Admission(settings.maxConnections ?? Infinity),
+      elapsedMs,
+      refused: (endpoint, detail) =>
+        notes.add(`${formatEndpoint(endpoint)}: ${detail}`, elapsedMs()),
+    });
+    const read = () =>
+      serverSnapshot(
+        identity,
+        elapsedMs(),
+        served.map(({ name, counters }) => ({ endpoint: name, counts: counters.counts() })),
+      );
+    try {
+      for (const { name } of served) io.out(`listening on ${name}`);
+      await serveUntilStopped(settings, io, signal, read, () => notes.flush(elapsedMs()));
+    } finally {
+      await shutDown(served);
+    }
+    notes.flush(Infinity);
+    const snapshot = read();
+    for (const line of serverSummary(snapshot)) io.out(line);
+    if (json !== undefined) writeSnapshotJson(json, snapshot);
+    return exitCodes.ok;
+  } finally {
+    json?.close();
+  }
+}
+
+function identityOf({ settings, rendered, version }: CommandLine<ServerSettings>): RunIdentity {
+  return {
+    version,
+    host: hostname(),
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    labels: labelRecord(settings.labels),
+    settings: rendered,
+  };
+}
+
+async function certificateOf(
+  endpoints: readonly Endpoint[],
+  settings: ServerSettings,
+): Promise<CertificatePair | undefined> {
+  const secure = endpoints.filter(({ scheme }) => secureSchemes.includes(scheme));
+  if (secure.length === 0) return undefined;
+  return await serverCertificate(settings, secure.map(({ host }) => host));
+}
+
+/** Reports from time to time, until the signal is aborted or the duration is over. */
+async function serveUntilStopped(
+  settings: ServerSettings,
+  io: Io,
+  signal: AbortSignal,
+  read: () => ServerSnapshot,
+  flushNotes: () => void,
+): Promise<void> {
+  const stats = settings.statsAddress === "off" ? undefined : serveStats({
+    hostname: settings.statsAddress.host,
+    port: settings.statsAddress.port,
+    read,
+  });
+  if (stats !== undefined) io.out(`statistics on ${stats.url}`);
+  const line = new ServerLine();
+  const timers = [setInterval(flushNotes, notesEveryMs)];
+  if (!settings.quiet) {
+    timers.push(setInterval(() => io.out(line.next(read())), settings.reportEveryMs));
+  }
+  try {
+    await stopped(signal, settings.durationMs);
+  } finally {
+    for (const timer of timers) clearInterval(timer);
+    await stats?.stop();
+  }
+}
+
+/** Resolves when the signal is aborted, or after `durationMs` where that is given. */
+function stopped(signal: AbortSignal, durationMs: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = durationMs === undefined ? undefined : setTimeout(resolve, durationMs);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}
+
+/** First nobody new anywhere, then the end of every connection. */
+async function shutDown(served: readonly ServedEndpoint[]): Promise<void> {
+  for (const { listener } of served) listener.stopAccepting();
+  await Promise.all(served.map(({ listener }) => listener.shutdown()));
+}
