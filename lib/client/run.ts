@@ -1,0 +1,136 @@
+import { hostname } from "node:os";
+import process from "node:process";
+import { createDnsCodec } from "../codec/dns.ts";
+import { createEchoCodec } from "../codec/echo.ts";
+import type { Codec } from "../codec/codec.ts";
+import { type ExitCode, exitCodes, UsageError } from "../errors.ts";
+import { clientSnapshot, type SnapshotContext } from "../load/client_snapshot.ts";
+import { LoadGenerator } from "../load/load_generator.ts";
+import type { LoadSettings } from "../load/load_settings.ts";
+import type { CommandLine } from "../options/command_line.ts";
+import { serveStats } from "../report/http.ts";
+import type { Io } from "../report/io.ts";
+import { parseExpectation } from "../stats/expectations.ts";
+import type { ClientSnapshot } from "../stats/snapshot.ts";
+import { exitCodeOf, judge } from "../stats/verdict.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint } from "../transport/endpoint.ts";
+import { transports } from "../transport/registry.ts";
+import type { TransportTraits } from "../transport/transport.ts";
+import { requireDescriptors } from "./descriptors.ts";
+import { dialSettings, readText } from "./dialing.ts";
+import { loadSettings } from "./load_plan.ts";
+import { checkForScheme, type ClientSettings } from "./options.ts";
+import { Results } from "./results.ts";
+
+/**
+ * `holdfast client`: opens the connections, sends the load, reports.
+ *
+ * @returns the exit code of the run's verdict; 4 where no connection was open at the end that should
+ * have been, 5 where this host was the reason.
+ * @throws {HoldfastError} the run could not begin.
+ */
+export async function run(
+  commandLine: CommandLine<ClientSettings>,
+  io: Io,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { settings } = commandLine;
+  const endpoint = targetOf(commandLine);
+  const expectations = settings.expectations.map(parseExpectation);
+  const plan = loadSettings(settings, await scheduleText(settings, io));
+  requireDescriptors(endpoint.scheme, settings);
+  const dialing = await dialSettings(endpoint, settings);
+  const context: SnapshotContext = {
+    run: {
+      version: commandLine.version,
+      host: hostname(),
+      pid: process.pid,
+      startedAt: new Date().toISOString(),
+      labels: Object.fromEntries(settings.labels.map(({ key, value }) => [key, value])),
+      settings: commandLine.rendered,
+    },
+    endpoint: formatEndpoint(endpoint),
+  };
+
+  const results = new Results(settings, io, context.run);
+  try {
+    const generator = await LoadGenerator.create(plan, {
+      dial: (handlers) => transports[endpoint.scheme].dial(endpoint, handlers, dialing),
+      codecFor: (traits) => codecFor(settings, traits),
+      second: (interval, startNs, endNs) => {
+        results.second(interval, startNs, endNs, clientSnapshot(generator, context));
+      },
+      ...(results.trace === undefined ? {} : { trace: results.trace }),
+    });
+    results.start(generator);
+    const stats = serve(settings, io, () => clientSnapshot(generator, context));
+    try {
+      await generator.run(signal);
+    } finally {
+      stats?.stop();
+    }
+    const measured = clientSnapshot(generator, context);
+    const verdict = judge(measured, {
+      expectations,
+      maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
+    });
+    const snapshot: ClientSnapshot = { ...measured, verdict };
+    results.finish(snapshot);
+    return exitCode(snapshot, plan);
+  } finally {
+    results.close();
+  }
+}
+
+/** @throws {UsageError} there is not exactly one endpoint, or options have no meaning on it. */
+function targetOf(commandLine: CommandLine<ClientSettings>): Endpoint {
+  const [text, ...more] = commandLine.positional;
+  if (text === undefined || more.length > 0) {
+    throw new UsageError(
+      `client takes one endpoint, ${commandLine.positional.length} came; ` +
+        `for instance: holdfast client tcp://localhost:4242`,
+    );
+  }
+  const endpoint = parseEndpoint(text);
+  if (endpoint.port === 0) {
+    throw new UsageError(`endpoint ${JSON.stringify(text)} has port 0, which no server listens on`);
+  }
+  checkForScheme(endpoint.scheme, commandLine);
+  return endpoint;
+}
+
+async function scheduleText(settings: ClientSettings, io: Io): Promise<string | undefined> {
+  const { scheduleFile } = settings;
+  if (scheduleFile === undefined) return undefined;
+  return scheduleFile === "-" ? await io.readStdin() : readText(scheduleFile, "--schedule");
+}
+
+function codecFor(settings: ClientSettings, traits: TransportTraits): Codec {
+  const { framing, maxMessageBytes } = traits;
+  if (settings.codec === "dns") return createDnsCodec({ query: settings.query, framing });
+  if (settings.sizeBytes > maxMessageBytes) {
+    throw new UsageError(
+      `--size ${settings.sizeBytes} does not fit: this transport carries messages of at most ` +
+        `${maxMessageBytes} bytes`,
+    );
+  }
+  return createEchoCodec({ sizeBytes: settings.sizeBytes, framing });
+}
+
+function serve(settings: ClientSettings, io: Io, read: () => ClientSnapshot) {
+  const address = settings.statsAddress;
+  if (address === "off") return undefined;
+  const stats = serveStats({ hostname: address.host, port: address.port, read });
+  if (!settings.quiet) io.note(`statistics on ${stats.url}`);
+  return stats;
+}
+
+/** What connections say comes first: a verdict on messages means little when there were none. */
+function exitCode(snapshot: ClientSnapshot, plan: LoadSettings): ExitCode {
+  const { connections, verdict, interrupted } = snapshot;
+  const isWithoutConnections = connections.attempted > 0 && connections.open === 0 &&
+    plan.connections > 0;
+  if (interrupted || !isWithoutConnections) return exitCodeOf(verdict, interrupted);
+  const isHostLimit = connections.failures.some(({ kind }) => kind.startsWith("host-"));
+  return isHostLimit ? exitCodes.hostLimit : exitCodes.targetUnreachable;
+}

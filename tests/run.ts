@@ -1,0 +1,110 @@
+/**
+ * `deno task test`: runs every test file in a process of its own, one after another, each with a
+ * bound on its time, so that one that hangs or crashes fails alone. Arguments choose files by a part
+ * of their path. The last line is `N passed, N failed, N skipped`.
+ */
+import { readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+
+const fileTimeoutMs = 180_000;
+
+interface Outcome {
+  passed: number;
+  failed: number;
+  /** Names of the tests that were skipped. */
+  skipped: string[];
+}
+
+const root = join(import.meta.dir, "..");
+const filters = process.argv.slice(2);
+const files = [...new Bun.Glob("tests/**/*_test.ts").scanSync(root)]
+  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+  .sort();
+
+const total: Outcome = { passed: 0, failed: 0, skipped: [] };
+for (const file of files) {
+  const outcome = await runFile(file);
+  total.passed += outcome.passed;
+  total.failed += outcome.failed;
+  total.skipped.push(...outcome.skipped);
+}
+if (total.skipped.length > 0) {
+  console.log("skipped:");
+  for (const name of total.skipped) console.log(`  ${name}`);
+}
+console.log(
+  `${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`,
+);
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
+
+async function runFile(file: string): Promise<Outcome> {
+  const report = join(tmpdir(), `holdfast-test-${process.pid}.xml`);
+  const startedMs = performance.now();
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      "test",
+      "--no-warnings",
+      "--timeout=60000",
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      `./${file}`,
+    ],
+    { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe", detached: true },
+  );
+  const deadline = setTimeout(() => killGroup(child.pid), fileTimeoutMs);
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  clearTimeout(deadline);
+  // Whatever the tests of the file started ends with it.
+  killGroup(child.pid);
+  const outcome = readReport(report);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  if (code !== 0 && outcome.failed === 0) outcome.failed = 1;
+  const skips = outcome.skipped.length > 0 ? `, ${outcome.skipped.length} skipped` : "";
+  const verdict = outcome.failed > 0 ? `FAILED (${outcome.failed}, exit code ${code})` : "ok";
+  console.log(`${verdict} ${file}: ${outcome.passed} passed${skips} in ${seconds} s`);
+  if (outcome.failed > 0) console.log(stdout + stderr);
+  return outcome;
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nothing is left of the group.
+  }
+}
+
+/** Counts the `<testcase>` elements of a JUnit report; a missing report counts nothing. */
+function readReport(path: string): Outcome {
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: [] };
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+    rmSync(path);
+  } catch {
+    return outcome;
+  }
+  for (
+    const [, attributes = "", body] of text.matchAll(
+      /<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g,
+    )
+  ) {
+    const name = /name="([^"]*)"/.exec(attributes)?.[1] ?? "?";
+    if (body?.includes("<skipped")) outcome.skipped.push(unescapeXml(name));
+    else if (body?.includes("<failure") || body?.includes("<error")) outcome.failed++;
+    else outcome.passed++;
+  }
+  return outcome;
+}
+
+function unescapeXml(text: string): string {
+  return text.replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+}
