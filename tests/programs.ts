@@ -18,7 +18,7 @@ export function testWith(programs: readonly string[]): typeof test {
 /** Servers are often installed where a user's path does not look. */
 export const searchPath = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/local/sbin`;
 
-function failing(name: string): void {
+function failing(name: string, _run: () => void): void {
   test(name, () => {
     throw new Error("a program that this test needs is not installed; .ci/run should install it");
   });
