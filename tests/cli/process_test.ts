@@ -162,6 +162,16 @@ test("importing mod.ts runs nothing", async () => {
   assert.deepEqual(await outcome(child), { out: "UsageError\n", err: "", exitCode: 0 });
 });
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`holdfast server ends with its report and exit code 0 at ${signal}`, async () => {
+    const child = spawn(["server.ts", "tcp://127.0.0.1:0", "--stats", "off"]);
+    const { out, err, exitCode } = await afterFirstOutput(child, () => child.kill(signal));
+    assert.match(out, /^listening on tcp:\/\/127\.0\.0\.1:\d+\n[^]*holdfast server, /);
+    assert.equal(err, "");
+    assert.equal(exitCode, 0);
+  });
+}
+
 test("the environment sets options, and errors are one line without a trace", async () => {
   const { out, err, exitCode } = await outcome(
     spawn(["mod.ts", "client", "tcp://:1"], { HOLDFAST_RATE: "fast" }),
