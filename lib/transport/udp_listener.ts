@@ -137,7 +137,7 @@ export async function listenUdp(
   settings: ListenSettings,
   traits: TransportTraits,
 ): Promise<Listener> {
-  let listener: UdpListener | undefined;
+  let listener: UdpListener | undefined = undefined;
   const socket = await bind(endpoint, settings, {
     data: (_socket, bytes, port, address) => listener?.received(bytes, port, address),
     // Called with the error alone; its type says otherwise.
