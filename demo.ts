@@ -7,6 +7,8 @@ import process from "node:process";
 const executable = `${import.meta.dir}/dist/holdfast`;
 const load = ["-c", "1000", "--connect-rate", "500", "-r", "20000", "-t", "10s"];
 const startTimeoutMs = 10_000;
+/** The client's exit code where the generator did not get the CPU that it needed. */
+const invalidRun = 3;
 
 const server = Bun.spawn(
   [executable, "server", "tcp://127.0.0.1:0", "ws://127.0.0.1:0", "--stats", "127.0.0.1:0"],
@@ -19,7 +21,10 @@ const started = await readStart(server.stdout);
 clearTimeout(deadline);
 let exitCode = 0;
 for (const endpoint of started.endpoints) {
-  exitCode ||= await runClient(endpoint, started.statsUrl);
+  const code = await runClient(endpoint, started.statsUrl);
+  if (code === invalidRun) {
+    console.log("(An invalid verdict is about this machine just now, not about the demo.)");
+  } else exitCode ||= code;
 }
 server.kill("SIGTERM");
 exitCode ||= await server.exited;
