@@ -7,18 +7,10 @@ import type {
   Transport,
   TransportTraits,
 } from "./transport.ts";
-import { closeCodes, closePayload, opcodes } from "./websocket_frames.ts";
+import { closeCodes, closedByPeer, closePayload } from "./websocket_close.ts";
+import { opcodes } from "./websocket_frames.ts";
 import { FrameParser } from "./websocket_frame_parser.ts";
-import {
-  beginsLikeResponse,
-  checkUpgradeResponse,
-  endlessHead,
-  maxResponseHeadBytes,
-  notHttp,
-  oneLine,
-  responseHeadEnd,
-  UpgradeRequests,
-} from "./websocket_handshake.ts";
+import { UpgradeHandshakes } from "./websocket_handshake.ts";
 import { FrameOutput } from "./websocket_output.ts";
 
 /** Phases of a connection, in the order in which it goes through them. */
@@ -58,15 +50,13 @@ const endedWithoutClose: Failure = {
 export class WebSocketDialer implements Dialer {
   readonly traits: TransportTraits;
   readonly #handlers: ConnectionHandlers;
-  readonly #requests: UpgradeRequests;
+  readonly #handshakes: UpgradeHandshakes;
   readonly #parser: FrameParser;
   readonly #phase: Uint8Array;
   /** 1 where this side asked for the end. */
   readonly #asked: Uint8Array;
   /** The sweep's tick at which a phase that is limited in time began. */
   readonly #since: Uint32Array;
-  /** Response heads that came in pieces. */
-  readonly #heads = new Map<number, Uint8Array>();
   /** Why a connection is about to close. */
   readonly #reasons = new Map<number, Failure>();
   readonly #timeout: Failure;
@@ -92,7 +82,7 @@ export class WebSocketDialer implements Dialer {
       maxMessageBytes: Infinity,
     };
     this.#handlers = handlers;
-    this.#requests = new UpgradeRequests(endpoint, capacity);
+    this.#handshakes = new UpgradeHandshakes(endpoint, capacity);
     this.#parser = new FrameParser(capacity, settings.maxMessageBytes, {
       message: (id, payload, isText) => this.#message(id, payload, isText),
       ping: (id, payload) => this.#ping(id, payload),
@@ -141,6 +131,11 @@ export class WebSocketDialer implements Dialer {
   }
 
   connect(id: number): void {
+    if (this.#phase[id] !== free) {
+      throw new RangeError(
+        `connection id ${id} is in use or not below the capacity ${this.#phase.length}`,
+      );
+    }
     this.#inUse++;
     this.#enter(id, connecting);
     this.#streams.connect(id);
@@ -240,7 +235,7 @@ export class WebSocketDialer implements Dialer {
   #streamOpen(id: number): void {
     this.#enter(id, upgrading);
     this.#output.attach(id);
-    const request = this.#requests.next(id);
+    const request = this.#handshakes.request(id);
     this.#output.write(id, request, request.length);
   }
 
@@ -251,24 +246,16 @@ export class WebSocketDialer implements Dialer {
   }
 
   #upgradeAnswer(id: number, bytes: Uint8Array): void {
-    const before = this.#heads.get(id);
-    const head = before === undefined ? bytes : Buffer.concat([before, bytes]);
-    const end = responseHeadEnd(head, Math.max(0, head.length - bytes.length - 3));
-    if (!beginsLikeResponse(head)) return this.#fail(id, notHttp(head));
-    if (Math.max(end, end < 0 ? head.length : 0) > maxResponseHeadBytes) {
-      return this.#fail(id, endlessHead);
-    }
-    if (end < 0) {
-      this.#heads.set(id, before === undefined ? bytes.slice() : head);
-      return;
-    }
-    this.#heads.delete(id);
-    const failure = checkUpgradeResponse(head.subarray(0, end), this.#requests.accept(id));
-    if (failure !== undefined) return this.#fail(id, failure);
+    const result = this.#handshakes.receive(id, bytes);
+    if (result === undefined) return;
+    if (typeof result !== "number") return this.#fail(id, result);
+    this.#handshakes.reset(id);
     this.#enter(id, open);
     this.#handlers.open(id);
     // The first messages may have come with the response.
-    if (end < head.length && this.#phase[id]! >= open) this.#streamData(id, head.subarray(end));
+    if (result < bytes.length && this.#phase[id]! >= open) {
+      this.#streamData(id, bytes.subarray(result));
+    }
   }
 
   #message(id: number, payload: Uint8Array, isText: boolean): void {
@@ -286,13 +273,7 @@ export class WebSocketDialer implements Dialer {
     // RFC 6455 7.1.1: the server ends the stream first, so that it keeps the TIME_WAIT.
     this.#enter(id, ending);
     if (wasAsked) return;
-    const status = code === closeCodes.noStatus ? "without a code" : `${code}`;
-    this.#reasons.set(id, {
-      kind: "closed-by-peer",
-      detail: `the server sent a close frame ${status}${
-        reason === "" ? "" : ` ${oneLine(reason)}`
-      }`,
-    });
+    this.#reasons.set(id, closedByPeer("server", code, reason));
     const answer = code === closeCodes.noStatus ? new Uint8Array(0) : closePayload(code, "");
     this.#streams.resume(id);
     this.#output.control(id, opcodes.close, answer);
@@ -329,7 +310,7 @@ export class WebSocketDialer implements Dialer {
     this.#asked[id] = 0;
     this.#parser.reset(id);
     this.#output.detach(id);
-    if (this.#heads.size > 0) this.#heads.delete(id);
+    this.#handshakes.reset(id);
     if (reason !== undefined) this.#reasons.delete(id);
     this.#inUse--;
     this.#handlers.close(id, cause);

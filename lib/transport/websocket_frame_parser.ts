@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import { closeCodes, isCloseCode, maxControlPayloadBytes, opcodes } from "./websocket_frames.ts";
+import { closeCodes, isCloseCode } from "./websocket_close.ts";
+import { maxControlPayloadBytes, opcodes } from "./websocket_frames.ts";
 
 /**
  * What a parser finds in the bytes of a connection. Any of these may reset the connection it is

@@ -1,6 +1,6 @@
 /**
- * WebSocket frames as a client writes them (RFC 6455 5.2), and the codes that both directions
- * share. Extensions are never negotiated, so the reserved bits stay zero.
+ * WebSocket frames as a client writes them (RFC 6455 5.2). Extensions are never negotiated, so the
+ * reserved bits stay zero.
  */
 
 /** RFC 6455 5.2: what a frame is. */
@@ -13,41 +13,8 @@ export const opcodes = {
   pong: 0xa,
 } as const;
 
-/** RFC 6455 7.4.1: why a connection is closed. */
-export const closeCodes = {
-  normal: 1000,
-  goingAway: 1001,
-  protocolError: 1002,
-  /** Never sent: stands for a close frame without a code. */
-  noStatus: 1005,
-  /** Never sent: stands for an end without a close frame. */
-  abnormal: 1006,
-  invalidPayload: 1007,
-  tooBig: 1009,
-  internalError: 1011,
-} as const;
-
 /** RFC 6455 5.5: the payload of a control frame is at most this long, and it is never fragmented. */
 export const maxControlPayloadBytes = 125;
-
-/**
- * Whether a peer may send this close code: those that RFC 6455 7.4 and the IANA registry define for
- * the wire, and the ranges left to libraries and applications.
- */
-export function isCloseCode(code: number): boolean {
-  if (code >= 3000) return code <= 4999;
-  return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
-}
-
-/** The payload of a close frame: the code and a reason, cut so that it fits a control frame. */
-export function closePayload(code: number, reason: string): Uint8Array {
-  const payload = new Uint8Array(maxControlPayloadBytes);
-  payload[0] = code >>> 8;
-  payload[1] = code & 0xff;
-  // encodeInto never splits a character.
-  const { written } = new TextEncoder().encodeInto(reason, payload.subarray(2));
-  return payload.subarray(0, 2 + written);
-}
 
 /** Size on the wire of a masked frame with this payload: 6, 8 or 14 bytes more. */
 export function maskedFrameBytes(payloadBytes: number): number {

@@ -1,9 +1,10 @@
 import { UsageError } from "../errors.ts";
 import type { Failure } from "../stats/failure.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { oneLine } from "./websocket_close.ts";
 
 /** A response head is at most this long; a server that goes on without an end is given up. */
-export const maxResponseHeadBytes = 16384;
+const maxResponseHeadBytes = 16384;
 
 const nonceBytes = 16;
 const keyBytes = 24;
@@ -15,18 +16,19 @@ const base64 = new TextEncoder().encode(
 const latin1 = new TextDecoder("latin1");
 
 /**
- * The upgrade requests of one dialer (RFC 6455 4.1). They differ in the key alone, which is fresh
- * for each connection as 4.1 asks: drawing 16 bytes and hashing them for the answer costs about
- * 2 µs, little beside the 100 µs of an upgrade. The nonce is kept until the answer: 16 bytes a
- * connection.
+ * The opening handshakes of one dialer (RFC 6455 4.1). The requests differ in the key alone, which
+ * is fresh for each connection as 4.1 asks: drawing 16 bytes and hashing them for the answer costs
+ * about 2 µs, little beside the 100 µs of an upgrade. The nonce is kept until the answer: 16 bytes
+ * a connection, and the head of a response while it is incomplete.
  */
-export class UpgradeRequests {
+export class UpgradeHandshakes {
   readonly #request: Uint8Array;
   readonly #keyAt: number;
   readonly #nonces: Uint8Array;
   /** Random bytes, drawn many at once. */
   readonly #pool = new Uint8Array(nonceBytes * 256);
   #poolAt = this.#pool.length;
+  readonly #heads = new Map<number, Uint8Array>();
 
   /** @throws {UsageError} the path cannot be the target of a request. */
   constructor(endpoint: Endpoint, capacity: number) {
@@ -39,7 +41,7 @@ export class UpgradeRequests {
   }
 
   /** The request that opens this connection; valid until the next call. */
-  next(id: number): Uint8Array {
+  request(id: number): Uint8Array {
     if (this.#poolAt === this.#pool.length) {
       crypto.getRandomValues(this.#pool);
       this.#poolAt = 0;
@@ -52,8 +54,33 @@ export class UpgradeRequests {
     return this.#request;
   }
 
+  /**
+   * Takes the next bytes that a server answers.
+   *
+   * @returns why the connection cannot be used, or how many of `bytes` belong to the response when
+   * it is complete and in order, or undefined while more has to come.
+   */
+  receive(id: number, bytes: Uint8Array): Failure | number | undefined {
+    const before = this.#heads.get(id);
+    const beforeBytes = before === undefined ? 0 : before.length;
+    const head = before === undefined ? bytes : Buffer.concat([before, bytes]);
+    if (!beginsLikeResponse(head)) return notHttp(head);
+    const end = responseHeadEnd(head, Math.max(0, beforeBytes - 3));
+    if ((end < 0 ? head.length : end) > maxResponseHeadBytes) return endlessHead;
+    if (end < 0) {
+      this.#heads.set(id, before === undefined ? bytes.slice() : head);
+      return undefined;
+    }
+    return checkUpgradeResponse(head.subarray(0, end), this.#accept(id)) ?? end - beforeBytes;
+  }
+
+  /** Forgets the answer of a connection. */
+  reset(id: number): void {
+    if (this.#heads.size > 0) this.#heads.delete(id);
+  }
+
   /** The Sec-WebSocket-Accept that answers this connection's key (RFC 6455 4.2.2, item 5.4). */
-  accept(id: number): string {
+  #accept(id: number): string {
     const key = new Uint8Array(keyBytes);
     this.#writeKey(id, key, 0);
     return acceptOf(latin1.decode(key));
@@ -116,7 +143,7 @@ function hostHeader(endpoint: Endpoint): string {
  *
  * @returns -1 when there is no empty line yet.
  */
-export function responseHeadEnd(bytes: Uint8Array, from: number): number {
+function responseHeadEnd(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(10, from); at >= 0; at = bytes.indexOf(10, at + 1)) {
     if (at >= 3 && bytes[at - 1] === 13 && bytes[at - 2] === 10 && bytes[at - 3] === 13) {
       return at + 1;
@@ -128,21 +155,21 @@ export function responseHeadEnd(bytes: Uint8Array, from: number): number {
 const httpPrefix = new TextEncoder().encode("HTTP/1.1 ");
 
 /** Whether these bytes can be the beginning of an HTTP/1.1 response. */
-export function beginsLikeResponse(bytes: Uint8Array): boolean {
+function beginsLikeResponse(bytes: Uint8Array): boolean {
   const count = Math.min(bytes.length, httpPrefix.length);
   for (let i = 0; i < count; i++) if (bytes[i] !== httpPrefix[i]) return false;
   return true;
 }
 
 /** The failure for a server whose response head does not end. */
-export const endlessHead: Failure = {
+const endlessHead: Failure = {
   kind: "protocol",
   detail:
     `the answer to the WebSocket upgrade has a head of more than ${maxResponseHeadBytes} bytes`,
 };
 
 /** The failure for a peer that does not speak HTTP/1.1, with the beginning of what it said. */
-export function notHttp(bytes: Uint8Array): Failure {
+function notHttp(bytes: Uint8Array): Failure {
   const text = oneLine(latin1.decode(bytes.subarray(0, 32)));
   return {
     kind: "protocol",
@@ -206,10 +233,4 @@ export function checkUpgradeResponse(head: Uint8Array, accept: string): Failure 
 
 function violation(what: string): Failure {
   return { kind: "protocol", detail: `the server answered the WebSocket upgrade ${what}` };
-}
-
-/** Text from the peer, fit for one line of a report. */
-export function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.slice(0, 123).replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
 }

@@ -1,14 +1,11 @@
-import { closeSync, openSync } from "node:fs";
-import { devNull } from "node:os";
 import { messageOf } from "../errors.ts";
 import type { Failure } from "../stats/failure.ts";
-import { fdCeiling } from "./descriptors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FreeIds } from "./free_ids.ts";
 import type { ConnectionHandlers, Listener, ListenSettings, TransportTraits } from "./transport.ts";
+import { UpgradeAdmission } from "./websocket_admission.ts";
 import { raiseBacklog } from "./websocket_backlog.ts";
-import { closeCodes } from "./websocket_frames.ts";
-import { oneLine } from "./websocket_handshake.ts";
+import { closeCodes, closedByPeer } from "./websocket_close.ts";
 import { bindWebSocketServer, type ServeHandlers } from "./websocket_server.ts";
 
 /** `data` is the id of the connection. */
@@ -24,7 +21,7 @@ const isOwed = 4;
 const isAsked = 8;
 const isPaused = 16;
 
-/** How long peers may take to answer the close frames of `shutdown`. */
+/** How long peers may take at `shutdown` to read what is queued, and then to end. */
 const closeTimeoutMs = 1000;
 /** The engine's limits are 32-bit numbers. */
 const maxEngineBytes = 0xffffffff;
@@ -33,8 +30,6 @@ const abnormalEnd: Failure = {
   kind: "reset",
   detail: "the connection ended without a close frame (1006)",
 };
-const upgradeRequired =
-  "This is a WebSocket endpoint: ask for it with a WebSocket handshake (RFC 6455).\n";
 
 /**
  * Accepts WebSocket connections with `Bun.serve`, whose engine (uWebSockets) does handshake and
@@ -58,18 +53,15 @@ export class WebSocketListener implements Listener {
   readonly #idle: Failure;
   #sweepTimer: ReturnType<typeof setInterval> | undefined;
   readonly #reasons = new Map<number, Failure>();
-  readonly #fdCeiling = fdCeiling();
-  readonly #tooMany: Failure;
-  readonly #outOfFds: Failure;
+  readonly #admission: UpgradeAdmission;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #text = new Uint8Array(4096);
-  #isAccepting = true;
-  #whenEmpty: (() => void) | undefined;
 
   /**
    * @throws {HostLimitError} the endpoint cannot be bound.
-   * @throws {UsageError} a wss endpoint without a certificate, or with one that cannot be used.
+   * @throws {UsageError} a wss endpoint without a certificate.
+   * @throws {FileError} its certificate cannot be used.
    */
   constructor(endpoint: Endpoint, handlers: ConnectionHandlers, settings: ListenSettings) {
     const { idleTimeoutMs } = settings;
@@ -82,14 +74,7 @@ export class WebSocketListener implements Listener {
       secure: endpoint.scheme === "wss",
       maxMessageBytes: Infinity,
     };
-    this.#tooMany = {
-      kind: "refused",
-      detail: `max-connections ${settings.maxConnections} are open`,
-    };
-    this.#outOfFds = {
-      kind: "host-fds",
-      detail: `fd-limit: descriptors from ${this.#fdCeiling} on are kept in reserve`,
-    };
+    this.#admission = new UpgradeAdmission(settings);
     this.#idle = { kind: "idle", detail: `nothing moved for ${idleTimeoutMs} ms` };
     const tickMs = Math.min(250, Math.max(5, idleTimeoutMs / 8));
     this.#idleTicks = Math.ceil(idleTimeoutMs / tickMs);
@@ -104,7 +89,7 @@ export class WebSocketListener implements Listener {
   #serveHandlers(): ServeHandlers {
     const settings = this.#settings;
     return {
-      fetch: (request, server) => this.#upgrade(request, server),
+      fetch: (request, server) => this.#admission.answer(request, server, this.#ids.used),
       websocket: {
         perMessageDeflate: false,
         maxPayloadLength: Math.min(settings.maxMessageBytes, maxEngineBytes),
@@ -121,36 +106,6 @@ export class WebSocketListener implements Listener {
         error: (error, socket) => this.#handlerThrew(error, socket),
       },
     };
-  }
-
-  #upgrade(request: Request, server: Bun.Server<number>): Response | undefined {
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return new Response(upgradeRequired, {
-        status: 426,
-        headers: { Upgrade: "websocket", Connection: "close" },
-      });
-    }
-    const failure = this.#refusal();
-    if (failure !== undefined) {
-      this.#settings.refused(failure);
-      return new Response("No more connections are accepted.\n", {
-        status: 503,
-        headers: { Connection: "close" },
-      });
-    }
-    // `open` is called within; it sets the id.
-    if (server.upgrade(request, { data: -1 })) return undefined;
-    return new Response("The WebSocket handshake is malformed (RFC 6455 4.2.1).\n", {
-      status: 400,
-      headers: { Connection: "close" },
-    });
-  }
-
-  #refusal(): Failure | undefined {
-    if (this.#ids.used >= this.#settings.maxConnections || !this.#isAccepting) return this.#tooMany;
-    return this.#fdCeiling < Infinity && lowestFreeFd() >= this.#fdCeiling
-      ? this.#outOfFds
-      : undefined;
   }
 
   #opened(socket: Socket): void {
@@ -217,21 +172,13 @@ export class WebSocketListener implements Listener {
     if (this.#reasons.size > 0) this.#reasons.delete(id);
     this.#ids.release(id);
     this.#handlers.close(id, failure);
-    if (this.#ids.used === 0) this.#whenEmpty?.();
   }
 
   #failureOf(id: number, state: number, code: number, reason: string): Failure | undefined {
     const known = this.#reasons.size > 0 ? this.#reasons.get(id) : undefined;
     if (known !== undefined) return known;
     if (state & isAsked) return undefined;
-    if (code !== closeCodes.abnormal) {
-      const status = code === closeCodes.noStatus ? "without a code" : `${code}`;
-      const text = reason === "" ? "" : ` ${oneLine(reason)}`;
-      return {
-        kind: "closed-by-peer",
-        detail: `the client sent a close frame ${status}${text}`,
-      };
-    }
+    if (code !== closeCodes.abnormal) return closedByPeer("client", code, reason);
     // The engine gives its own reason where the peer broke the protocol.
     if (reason !== "") return { kind: "protocol", detail: `from the client: ${reason}` };
     return abnormalEnd;
@@ -345,30 +292,33 @@ export class WebSocketListener implements Listener {
   }
 
   stopAccepting(): void {
-    if (!this.#isAccepting) return;
-    this.#isAccepting = false;
+    this.#admission.stop();
     void this.#server.stop(false);
   }
 
   async shutdown(): Promise<void> {
     this.stopAccepting();
+    const deadlineMs = performance.now() + closeTimeoutMs;
+    while (this.#closeAll(false) > 0 && performance.now() < deadlineMs) await Bun.sleep(10);
+    this.#closeAll(true);
     clearInterval(this.#sweepTimer);
+    // The engine goes on ending the streams; those that take too long are cut off.
+    setTimeout(() => void this.#server.stop(true), closeTimeoutMs).unref();
+  }
+
+  /**
+   * Closes the connections on which nothing is queued, because the engine drops queues when it is
+   * stopped; or simply all of them.
+   *
+   * @returns how many are left.
+   */
+  #closeAll(withQueues: boolean): number {
     for (let id = 0; id < this.#sockets.length; id++) {
       const socket = this.#sockets[id];
-      if (socket !== undefined) this.#end(id, socket, closeCodes.goingAway, "");
+      if (socket === undefined) continue;
+      const isQueueing = (this.#states[id]! & isQueued) !== 0 && socket.getBufferedAmount() > 0;
+      if (withQueues || !isQueueing) this.#end(id, socket, closeCodes.goingAway, "");
     }
-    await Promise.race([this.#server.stop(false), Bun.sleep(closeTimeoutMs)]);
-    void this.#server.stop(true);
-  }
-}
-
-/** The number that the next descriptor would get: as many at least are in use. Costs 5 µs. */
-function lowestFreeFd(): number {
-  try {
-    const fd = openSync(devNull, "r");
-    closeSync(fd);
-    return fd;
-  } catch {
-    return Infinity;
+    return this.#ids.used;
   }
 }

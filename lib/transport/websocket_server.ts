@@ -1,4 +1,5 @@
-import { messageOf, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { loadCertificate } from "./certificates.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { listenError } from "./listen_error.ts";
 import { codeOf } from "./native_failure.ts";
@@ -14,7 +15,8 @@ export interface ServeHandlers {
  * Binds the endpoint with `Bun.serve`; an empty host means every address, IPv6 and IPv4.
  *
  * @throws {HostLimitError} the endpoint cannot be bound.
- * @throws {UsageError} a wss endpoint without a certificate, or with one that cannot be used.
+ * @throws {UsageError} a wss endpoint without a certificate.
+ * @throws {FileError} its certificate cannot be used.
  */
 export function bindWebSocketServer(
   endpoint: Endpoint,
@@ -55,11 +57,9 @@ function serve(
 
 function tlsOptions(endpoint: Endpoint, settings: ListenSettings): { tls?: Bun.TLSOptions } {
   if (endpoint.scheme !== "wss") return {};
-  const { certificate } = settings;
-  if (certificate === undefined) {
-    throw new UsageError(
-      `${formatEndpoint(endpoint)} needs a certificate and its key; give both as PEM`,
-    );
+  if (settings.certificate === undefined) {
+    throw new UsageError(`${formatEndpoint(endpoint)} needs a certificate and its key; got none`);
   }
-  return { tls: { cert: certificate.cert, key: certificate.key } };
+  const { cert, key } = loadCertificate(settings.certificate.cert, settings.certificate.key);
+  return { tls: { cert, key } };
 }
