@@ -1,6 +1,6 @@
 import type { Failure } from "../stats/failure.ts";
 import { isOutOfFds } from "./descriptors.ts";
-import { codeOf, NativeFailures } from "./native_failure.ts";
+import { codeOf, kindOfError, NativeFailures } from "./native_failure.ts";
 import { hostPort } from "./resolve.ts";
 import {
   isAsked,
@@ -46,6 +46,8 @@ export class StreamDialer extends StreamConnections implements Dialer {
   readonly #target: DialTarget;
   readonly #sources: SourceAddresses | undefined;
   readonly #isTls: boolean;
+  /** Certificates are not verified. */
+  readonly #acceptsAny: boolean;
   /** One object for all connects; `Bun.connect` reads it before it returns. */
   readonly #options: ConnectOptions;
   readonly #connectFailures: readonly NativeFailures[];
@@ -73,6 +75,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.#target = target;
     this.#sources = settings.sources;
     this.#isTls = tls !== undefined;
+    this.#acceptsAny = tls?.rejectUnauthorized === false;
     this.#capacity = Math.max(1, settings.capacity);
     this.#generations = new Uint32Array(settings.capacity);
     this.#attempts = new Uint8Array(settings.capacity);
@@ -224,15 +227,20 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.handlers.open(id);
   }
 
-  /** Bun closes the socket after a handshake that failed. */
+  /**
+   * `isVerified` is false too where the handshake is complete and only the certificate is wrong,
+   * which does not matter to who accepts any. Bun closes the socket after a handshake that failed.
+   */
   #handshaken(socket: StreamSocket, isVerified: boolean, error: Error | null): void {
     const id = socket.data;
     if (id < 0 || this.states[id]! & (isAsked | isOpen)) return;
-    if (isVerified) return this.#open(id);
-    const isCut = codeOf(error) === "ECONNRESET";
+    const code = codeOf(error);
+    const isComplete = isVerified || (code !== "ECONNRESET" && kindOfError(error, "dns") !== "tls");
+    const hasProof = isVerified && (error === null || error === undefined);
+    if (isComplete && (hasProof || this.#acceptsAny)) return this.#open(id);
     this.expectClose(
       id,
-      isCut
+      code === "ECONNRESET"
         ? this.failures.named("closed during the TLS handshake", "closed-by-peer")
         : this.failures.ofText(error, "tls"),
     );

@@ -52,10 +52,11 @@ function listenOptions(endpoint: Endpoint, settings: ListenSettings): Bun.TLSOpt
  */
 function dialOptions(host: string, settings: TlsDialSettings): Bun.TLSOptions {
   const { ca, certificate } = settings;
-  const name = settings.servername ?? (host === "" ? "localhost" : host);
+  const name = host === "" ? "localhost" : host;
   return {
     rejectUnauthorized: !settings.insecure,
-    ...(isIP(name) === 0 ? { serverName: name } : {}),
+    // Empty: the runtime sends no name, and verifies the address that it connects to.
+    serverName: settings.servername ?? (isIP(name) === 0 ? name : ""),
     ...(ca === undefined ? {} : { ca: loadAuthorities(ca) }),
     ...(certificate === undefined ? {} : loadCertificate(certificate.cert, certificate.key)),
     ...alpnOption(settings.alpn),
