@@ -34,10 +34,17 @@ function plannedSchedule(
   settings: ClientSettings,
   scheduleText: string | undefined,
 ): Schedule | undefined {
-  const schedule = settings.stages !== undefined
-    ? parseStages(settings.stages)
+  const { stages, scheduleFormat, ratePerSecond } = settings;
+  if (scheduleText !== undefined && ratePerSecond !== undefined && scheduleFormat === "level") {
+    throw new UsageError(
+      "--rate cannot be combined with a --schedule of levels, which says every rate itself; " +
+        "it is the rate that a schedule of slopes (--schedule-format slope) starts from",
+    );
+  }
+  const schedule = stages !== undefined
+    ? parseStages(stages)
     : scheduleText !== undefined
-    ? parseSchedule(scheduleText, settings.scheduleFormat)
+    ? parseSchedule(scheduleText, scheduleFormat, ratePerSecond)
     : undefined;
   if (schedule !== undefined && !(schedule.durationNs > 0)) {
     throw new UsageError("the schedule lasts 0 s; give at least one stage a duration");

@@ -60,7 +60,7 @@ export const clientRows = {
     kind: rate,
     category: "Load",
     summary: "messages per second over all connections, whatever the answers do",
-    conflicts: ["intervalMs", "inflight", "stages", "scheduleFile"],
+    conflicts: ["intervalMs", "inflight", "stages"],
   }),
   intervalMs: row({
     name: "interval",
@@ -95,7 +95,7 @@ export const clientRows = {
     kind: choice("level", "slope"),
     default: "level",
     category: "Load",
-    summary: "what the second column of the schedule is: a rate, or its slope",
+    summary: "what the second column is: a rate, or a slope, which starts from --rate",
     requires: ["scheduleFile"],
   }),
   arrivals: row({

@@ -8,6 +8,7 @@ import { clientSnapshot, type SnapshotContext } from "../load/client_snapshot.ts
 import { LoadGenerator } from "../load/load_generator.ts";
 import type { LoadSettings } from "../load/load_settings.ts";
 import type { CommandLine } from "../options/command_line.ts";
+import { labelRecord } from "../options/label.ts";
 import { serveStats } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { parseExpectation } from "../stats/expectations.ts";
@@ -46,7 +47,7 @@ export async function run(
       host: hostname(),
       pid: process.pid,
       startedAt: new Date().toISOString(),
-      labels: Object.fromEntries(settings.labels.map(({ key, value }) => [key, value])),
+      labels: labelRecord(settings.labels),
       settings: commandLine.rendered,
     },
     endpoint: formatEndpoint(endpoint),

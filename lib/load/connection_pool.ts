@@ -44,7 +44,6 @@ export class ConnectionPool {
   /** Open connections in no particular order, and where each one stands in that list. */
   private readonly openIds: Int32Array;
   private readonly placeOf: Int32Array;
-  private firstAttemptNs = NaN;
   private lastOpenNs = NaN;
   /** Attempts are made in the order of ids: everything below has been settled. */
   private oldestPending = 0;
@@ -92,7 +91,6 @@ export class ConnectionPool {
     for (let i = 0; i < attemptsPerStep && this.nextAttemptNs <= atNs; i++) {
       const id = this.attempted++;
       const startedNs = nowNs();
-      if (id === 0) this.firstAttemptNs = startedNs;
       this.attemptNs[id] = startedNs;
       this.state[id] = connecting;
       this.side.connect(id);
@@ -161,9 +159,9 @@ export class ConnectionPool {
     this.failures.record(failure, (atNs - this.startNs) / 1e6);
   }
 
-  /** Opens per second from the first attempt to the last open; 0 below two connections. */
+  /** Opens per second, from when the first was due to the last open; 0 below two connections. */
   get achievedPerSecond(): number {
-    const seconds = (this.lastOpenNs - this.firstAttemptNs) / 1e9;
+    const seconds = (this.lastOpenNs - this.startNs) / 1e9;
     return this.opened > 1 && seconds > 0 ? (this.opened - 1) / seconds : 0;
   }
 }

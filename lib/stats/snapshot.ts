@@ -50,7 +50,7 @@ export interface ConnectionCounts {
   failures: FailureCount[];
   /** Opens per second that the plan asked for; 0 where it did not matter. */
   requestedPerSecond: number;
-  /** Opened divided by the time from the first attempt to the last open. */
+  /** Opened per second, from when the first was due to the last open. */
   achievedPerSecond: number;
 }
 
