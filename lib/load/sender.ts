@@ -124,14 +124,20 @@ export class Sender {
       if (isFirstAttempt) this.recordLateness(ledger.firstWaitingOn(connection), behind, sentNs);
       const accepted = this.side.send(connection, this.batch, partial, length, this.messageBytes);
       this.bytesSent += accepted;
+      if (this.isForgotten(connection)) return;
       if (accepted < length) this.isBlocked[connection] = 1;
       this.settleAccepted(connection, partial, accepted, sentNs);
       if (isFirstAttempt && accepted < length) {
         this.countHeldBack(connection);
         // They have waited for this attempt too, and the next one is not the generator's choice.
-        if (ledger.firstWaitingOn(connection) >= 0) this.recordLateness(behind, -1, sentNs);
+        this.recordLateness(behind, -1, sentNs);
       }
     }
+  }
+
+  /** Whether the connection ended within a send: what was to be sent is there no more. */
+  private isForgotten(connection: number): boolean {
+    return this.ledger.firstWaitingOn(connection) < 0 && this.partialBytes[connection] === 0;
   }
 
   /** Lays out a partly sent message and what waits behind it; returns how many there are. */
@@ -169,7 +175,6 @@ export class Sender {
     for (let i = 0; i < whole; i++) {
       const sequence = ledger.firstWaitingOn(connection);
       if (i === 0 && partial > 0 && sequence !== this.partialSequence[connection]) continue;
-      if (sequence < 0) return; // the connection ended within the send, and with it its messages
       this.markSent(connection, sequence, sentNs);
     }
     this.partialBytes[connection] = rest;
