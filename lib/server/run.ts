@@ -21,6 +21,7 @@ import type { CertificatePair } from "../transport/transport.ts";
 import { Admission } from "./admission.ts";
 import { serverCertificate } from "./certificate.ts";
 import { checkForEndpoints, defaultEndpoints, type ServerSettings } from "./options.ts";
+import { DescriptorWatch } from "./descriptor_watch.ts";
 import { RefusalNotes } from "./refusal_notes.ts";
 import { type ServedEndpoint, serveEndpoints } from "./served_endpoints.ts";
 import { serverSnapshot } from "./snapshot.ts";
@@ -28,8 +29,10 @@ import { serverSnapshot } from "./snapshot.ts";
 /** The transports that need a certificate. */
 const secureSchemes: readonly Scheme[] = ["tls", "wss", "quic"];
 
-/** How often refusals that were not said yet are looked for. */
-const notesEveryMs = 1000;
+/** How often refusals that were not said yet, and a lack of descriptors, are looked for. */
+const watchEveryMs = 1000;
+/** The longest time that a timer can wait for. */
+const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * `holdfast server`: echoes on all endpoints until the signal is aborted or the duration is over,
@@ -73,7 +76,11 @@ export async function run(
       );
     try {
       for (const { name } of served) io.out(`listening on ${name}`);
-      await serveUntilStopped(settings, io, signal, read, () => notes.flush(elapsedMs()));
+      const descriptors = new DescriptorWatch((line) => io.note(line));
+      await serveUntilStopped(settings, io, signal, read, () => {
+        notes.flush(elapsedMs());
+        descriptors.look();
+      });
     } finally {
       await shutDown(served);
     }
@@ -113,7 +120,7 @@ async function serveUntilStopped(
   io: Io,
   signal: AbortSignal,
   read: () => ServerSnapshot,
-  flushNotes: () => void,
+  watch: () => void,
 ): Promise<void> {
   const stats = settings.statsAddress === "off" ? undefined : serveStats({
     hostname: settings.statsAddress.host,
@@ -122,9 +129,10 @@ async function serveUntilStopped(
   });
   if (stats !== undefined) io.out(`statistics on ${stats.url}`);
   const line = new ServerLine();
-  const timers = [setInterval(flushNotes, notesEveryMs)];
+  const timers = [setInterval(watch, watchEveryMs)];
   if (!settings.quiet) {
-    timers.push(setInterval(() => io.out(line.next(read())), settings.reportEveryMs));
+    const everyMs = Math.min(settings.reportEveryMs, longestTimerMs);
+    timers.push(setInterval(() => io.out(line.next(read())), everyMs));
   }
   try {
     await stopped(signal, settings.durationMs);
@@ -135,15 +143,19 @@ async function serveUntilStopped(
 }
 
 /** Resolves when the signal is aborted, or after `durationMs` where that is given. */
-function stopped(signal: AbortSignal, durationMs: number | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = durationMs === undefined ? undefined : setTimeout(resolve, durationMs);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
+async function stopped(signal: AbortSignal, durationMs = Infinity): Promise<void> {
+  const endMs = performance.now() + durationMs;
+  for (let restMs = durationMs; restMs > 0 && !signal.aborted; restMs = endMs - performance.now()) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, Math.min(restMs, longestTimerMs));
+      signal.addEventListener("abort", done);
+      function done() {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      }
+    });
+  }
 }
 
 /** First nobody new anywhere, then the end of every connection. */

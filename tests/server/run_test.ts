@@ -329,6 +329,25 @@ test("run() at the descriptor limit serves those inside and says whom it refused
   next.destroy();
 }, 90_000);
 
+test("run() without any descriptor left serves those inside and says so", async () => {
+  await using server = await ChildServer.start(["tcp://127.0.0.1:0", "ws://127.0.0.1:0"], 200);
+  const inside = await open(server.portOf("tcp"));
+  assert.equal((await echoed(inside, Buffer.from("before"))).toString(), "before");
+  // Nothing tells the server of those that do not ask for an upgrade.
+  const sockets = await Promise.all(
+    Array.from({ length: 300 }, () => attempt(server.portOf("ws"))),
+  );
+  const isSaid = (text: string) => server.noteLines.some((line) => line.includes(text));
+  await until("it says so", () => isSaid("no file descriptor is left"));
+  assert.equal((await echoed(inside, Buffer.from("while"))).toString(), "while");
+  for (const socket of sockets) socket.destroy();
+  await until("it is over", () => isSaid("there are file descriptors again"), 30_000);
+  assert.equal((await echoed(inside, Buffer.from("after"))).toString(), "after");
+  inside.destroy();
+  server.kill("SIGTERM");
+  assert.equal(await server.ended(), 0);
+}, 90_000);
+
 test("run() survives random bytes on every listener", async () => {
   const endpoints = schemes.map((scheme) => `${scheme}://127.0.0.1:0`);
   await using server = await LocalServer.start(endpoints);
@@ -396,10 +415,13 @@ test("run() ends on SIGTERM: nobody new, a final report, exit code 0", async () 
   for await (const _ of socket); // ends in order
   socket.destroy();
   assert.equal(await server.ended(), 0);
+  // Columns stand apart by two spaces or more, and their names say what they are.
   const rows = server.outLines.map((line) => line.trim().split(/\s{2,}/));
-  const tcp = rows.find(([name]) => name === `tcp://127.0.0.1:${server.portOf("tcp")}`);
-  // endpoint, open, accepted, closed, failed, refused, messages, received, sent
-  assert.deepEqual(tcp?.slice(1), ["0", "1", "1", "0", "0", "1", "5 B", "5 B"]);
+  const header = rows.find(([name]) => name === "endpoint") ?? [];
+  const row = rows.find(([name]) => name === `tcp://127.0.0.1:${server.portOf("tcp")}`) ?? [];
+  const figure = (name: string) => row[header.indexOf(name)];
+  const figures = ["open", "accepted", "closed", "messages", "received", "sent"].map(figure);
+  assert.deepEqual(figures, ["0", "1", "1", "1", "5 B", "5 B"]);
   assert.deepEqual(server.noteLines, []);
 }, 60_000);
 
