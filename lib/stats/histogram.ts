@@ -134,6 +134,31 @@ export class Histogram {
     if (other.#maxNs > this.#maxNs) this.#maxNs = other.#maxNs;
   }
 
+  /**
+   * What was recorded after `earlier` was copied from this histogram. Its minimum, maximum and mean
+   * are those of the buckets, except where they are those of the whole.
+   */
+  since(earlier: Histogram): Histogram {
+    const later = new Histogram();
+    if (this.#count === 0) return later;
+    if (earlier.#count === 0) return this.copy();
+    const counts = this.#counts;
+    const before = earlier.#counts;
+    const last = indexOf(this.#maxNs);
+    for (let index = indexOf(this.#minNs); index <= last; index++) {
+      const times = counts[index]! - before[index]!;
+      if (times > 0) later.recordMany(middleOf(index), times);
+    }
+    if (later.#count === 0) return later;
+    if (this.#minNs < earlier.#minNs) later.#minNs = this.#minNs;
+    if (this.#maxNs > earlier.#maxNs) later.#maxNs = this.#maxNs;
+    const sumNs = this.#sumNs - earlier.#sumNs;
+    // Rounding of very large sums could lead out of the range that is possible.
+    later.#sumNs = Math.min(Math.max(sumNs, 0), later.#maxNs * later.#count);
+    later.#clamped = this.#clamped - earlier.#clamped;
+    return later;
+  }
+
   /** Empties the histogram; the memory is kept. */
   reset(): void {
     if (this.#count === 0) return;
@@ -228,11 +253,7 @@ export class Histogram {
    */
   static decode(text: string, exact?: ExactFigures): Histogram {
     const histogram = new Histogram();
-    decodeCounts(text, (index, times) => {
-      const lowestNs = lowestEquivalentNs(index);
-      const middleNs = lowestNs + Math.floor((highestEquivalentNs(index) - lowestNs) / 2);
-      histogram.recordMany(Math.min(middleNs, highestTrackableNs), times);
-    });
+    decodeCounts(text, (index, times) => histogram.recordMany(middleOf(index), times));
     if (exact !== undefined && histogram.#count > 0) histogram.#setExact(exact);
     return histogram;
   }
@@ -252,4 +273,11 @@ export class Histogram {
       this.#counts = Float64Array.from(this.#counts);
     }
   }
+}
+
+/** A value that stands for all of a bucket. */
+function middleOf(index: number): number {
+  const lowestNs = lowestEquivalentNs(index);
+  const middleNs = lowestNs + Math.floor((highestEquivalentNs(index) - lowestNs) / 2);
+  return Math.min(middleNs, highestTrackableNs);
 }

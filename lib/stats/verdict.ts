@@ -40,10 +40,13 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
   const results = settings.expectations.map((expectation) => evaluate(expectation, snapshot));
   const failed = results.filter((result) => !result.passed);
   const remarks = [...slowTarget(snapshot), ...closedLoop(snapshot)];
-  const failures = failed.map((result) => `${result.expectation} failed: ${result.measured}.`);
+  const failures = failed.map(({ expectation, measured }) => `${expectation}: ${measured}`);
+  const missed = failed.length === 0 ? [] : [
+    `${failed.length} of ${results.length} expectations failed (${failures.join("; ")}).`,
+  ];
   return {
     kind: faults.length > 0 ? "invalid" : failed.length > 0 ? "expectation-failed" : "ok",
-    reasons: [...faults, ...failures, ...remarks],
+    reasons: [...faults, ...missed, ...remarks],
     expectations: results,
   };
 }
@@ -158,14 +161,20 @@ function slowTarget(snapshot: ClientSnapshot): string[] {
   const sendsWaited = generator.heldBackSends > 0 && scheduleP99Ns > 1e6 &&
     scheduleP99Ns > 4 * latenessP99Ns;
   if (sendsWaited || steady.unsent.heldBack > 0) {
-    const unsent = steady.unsent.heldBack > 0
-      ? `, and ${formatCount(steady.unsent.heldBack)} ` +
-        `(${formatShare(steady.unsent.heldBack / steady.due)} of those due) were never sent`
-      : "";
+    const facts = [
+      ...(generator.heldBackSends > 0 ? [`${formatCount(generator.heldBackSends)} waited`] : []),
+      ...(steady.unsent.heldBack > 0
+        ? [
+          `${formatCount(steady.unsent.heldBack)} (${
+            formatShare(steady.unsent.heldBack / steady.due)
+          } of those due) were never sent`,
+        ]
+        : []),
+    ];
     reasons.push(
-      `The target held ${formatCount(generator.heldBackSends)} sends back by taking no more ` +
-        `bytes${unsent}: schedule error p99 ${formatDuration(scheduleP99Ns)}, of which the ` +
-        `generator's own lateness is p99 ${formatDuration(latenessP99Ns)}.`,
+      `The target held sends back by taking no more bytes: ${facts.join(", ")}; schedule error ` +
+        `p99 ${formatDuration(scheduleP99Ns)}, of which the generator's own lateness is p99 ` +
+        `${formatDuration(latenessP99Ns)}.`,
     );
   }
   if (steady.unsent.noConnection > 0) {

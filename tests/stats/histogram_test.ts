@@ -166,6 +166,26 @@ test("add() gives what recording everything in one histogram gives", () => {
   }
 });
 
+test("since() gives what was recorded after the copy", () => {
+  const random = seededRandom(6);
+  for (let round = 0; round < 50; round++) {
+    const [whole, later] = [new Histogram(), new Histogram()];
+    for (const value of sample(random, Math.floor(random() * 300))) whole.record(value);
+    const earlier = whole.copy();
+    for (const value of sample(random, Math.floor(random() * 300))) {
+      whole.record(value);
+      later.record(value);
+    }
+    const since = whole.since(earlier);
+    assert.equal(since.encode(), later.encode());
+    assert.equal(since.count, later.count);
+    if (later.count === 0) continue;
+    sameBucket(since.minNs, later.minNs, "min");
+    sameBucket(since.maxNs, later.maxNs, "max");
+    assert.ok(Math.abs(since.meanNs - later.meanNs) <= 1 + whole.maxNs * 1e-9);
+  }
+});
+
 test("reset() leaves nothing behind", () => {
   const random = seededRandom(3);
   const used = new Histogram();

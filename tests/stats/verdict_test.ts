@@ -76,7 +76,10 @@ test("judge() does not blame the generator for a target that held the sends back
     }),
   });
   assert.equal(verdict.kind, "ok");
-  assert.match(verdict.reasons[0]!, /The target held 1,234 sends back.* 1,000,000 \(33\.3 % /);
+  assert.match(
+    verdict.reasons[0]!,
+    /The target held sends back.*: 1,234 waited, 1,000,000 \(33\.3 % /,
+  );
   assert.match(verdict.reasons[0]!, /schedule error p99 14\d\d ms|1\.4\d s/);
   assert.match(verdict.reasons[0]!, /own lateness is p99 9\d\.\d µs/);
   assert.match(verdict.reasons[1]!, /200,000 messages \(6\.7 % .* no connection was open/);
@@ -142,7 +145,7 @@ test("judge() fails on an expectation that was not met", () => {
   const verdict = verdictOf({}, ["response.p99<1ms", "lost==0"]);
   assert.equal(verdict.kind, "expectation-failed");
   assert.deepEqual(verdict.expectations.map(({ passed }) => passed), [false, true]);
-  assert.deepEqual(verdict.reasons, ["response.p99<1ms failed: 2.48 ms."]);
+  assert.deepEqual(verdict.reasons, ["1 of 2 expectations failed (response.p99<1ms: 2.48 ms)."]);
   assert.equal(verdictOf({}, ["response.p99<1s"]).kind, "ok");
 });
 

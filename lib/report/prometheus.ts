@@ -1,0 +1,245 @@
+import { failureKinds } from "../stats/failure.ts";
+import type { Histogram } from "../stats/histogram.ts";
+import type {
+  ClientSnapshot,
+  FailureCount,
+  MessageCounts,
+  Phase,
+  ProcessUsage,
+  ServerCounts,
+  ServerSnapshot,
+  Snapshot,
+} from "../stats/snapshot.ts";
+
+/** The content type that goes with `prometheusText`. */
+export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Upper bounds of the buckets of times, in seconds: 1, 2.5 and 5 of every power of ten. */
+const boundsSeconds = [-5, -4, -3, -2, -1, 0, 1].flatMap((power) =>
+  ["1", "2.5", "5"].map((digits) => Number(`${digits}e${power}`))
+);
+const boundsNs = boundsSeconds.map((seconds) => seconds * 1e9);
+
+const phases: readonly Phase[] = ["ramp", "warmup", "steady", "drain", "done"];
+
+/**
+ * A snapshot in the text format of Prometheus. All names begin with `holdfast_client_` or
+ * `holdfast_server_`; times are in seconds. Times come as a histogram, which a server can add up
+ * over several clients, and as a gauge with the exact quantiles of this one, which it cannot.
+ *
+ * Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4).
+ */
+export function prometheusText(snapshot: Snapshot): string {
+  const text = new Exposition(`holdfast_${snapshot.role}`);
+  const { version, startedAt, labels } = snapshot.run;
+  const about = snapshot.role === "client"
+    ? { endpoint: snapshot.endpoint, codec: snapshot.codec, arrivals: snapshot.arrivals }
+    : {};
+  // The run's own labels get a prefix, so that they cannot collide with ours.
+  const own = Object.fromEntries(
+    Object.entries(labels).map(([key, value]) => [labelName(key), value]),
+  );
+  text.gauge("info", "What runs; always 1", [[{ version, ...about, ...own }, 1]]);
+  text.gauge("start_time_seconds", "Start of the run since the epoch", [[
+    {},
+    Date.parse(startedAt) / 1000,
+  ]]);
+  text.gauge("elapsed_seconds", "Time since the start of the run", [[
+    {},
+    snapshot.elapsedMs / 1000,
+  ]]);
+  if (snapshot.role === "client") client(text, snapshot);
+  else server(text, snapshot);
+  return text.toString();
+}
+
+function client(text: Exposition, snapshot: ClientSnapshot): void {
+  const { connections, messages, anomalies, bytes, histograms, generator } = snapshot;
+  text.gauge(
+    "phase",
+    "1 for the phase that the run is in",
+    phases.map((phase) => [{ phase }, phase === snapshot.phase ? 1 : 0]),
+  );
+  text.gauge("connections_requested", "Connections to be held", [[{}, connections.requested]]);
+  text.gauge("connections_open", "Connections open now", [[{}, connections.open]]);
+  text.counter("connections_attempted", "Connections attempted", [[{}, connections.attempted]]);
+  text.counter("connections_opened", "Connections that were opened", [[{}, connections.opened]]);
+  text.counter("connections_failed", "Connections that never opened", [[{}, connections.failed]]);
+  text.counter("connections_lost", "Connections that ended unasked", [[{}, connections.lost]]);
+  failures(text, "connection_failures", connections.failures);
+  messageCounters(text, messages);
+  text.counter(
+    "anomalies",
+    "Answers that a correct peer and path would not have sent",
+    Object.entries(anomalies).map(([kind, count]) => [{ kind }, count]),
+  );
+  text.counter(
+    "answer_statuses",
+    "What the answers said",
+    Object.entries(snapshot.answerStatuses).map(([status, count]) => [{ status }, count]),
+  );
+  text.counter("bytes", "Payload bytes", [
+    [{ direction: "sent" }, bytes.sent],
+    [{ direction: "received" }, bytes.received],
+  ]);
+  text.gauge("requested_rate", "Messages per second in the steady phase by the plan", [[
+    {},
+    snapshot.requestedRate,
+  ]]);
+  text.gauge("achieved_rate", "Messages per second sent in the steady phase", [[
+    {},
+    snapshot.achievedRate,
+  ]]);
+  text.times("response", "From the intended time to the answer", histograms.response);
+  text.times("service", "From the send to the answer", histograms.service);
+  text.times("connect", "From the attempt to the open connection", histograms.connect);
+  text.times("schedule_error", "From the intended time to the send", histograms.scheduleError);
+  text.times("lateness", "Of the generator itself", histograms.lateness);
+  text.counter("held_back_sends", "Sends that the target held up in the steady phase", [[
+    {},
+    generator.heldBackSends,
+  ]]);
+  text.gauge("steady_cpu_share", "Cores used in the steady phase", [[
+    {},
+    generator.steadyCpuShare,
+  ]]);
+  processUsage(text, generator);
+}
+
+function messageCounters(text: Exposition, messages: MessageCounts): void {
+  const { lost, unsent } = messages;
+  text.counter("messages_due", "Messages that the plan called for", [[{}, messages.due]]);
+  text.counter("messages_sent", "Messages sent", [[{}, messages.sent]]);
+  text.counter("messages_answered", "Messages answered", [[{}, messages.answered]]);
+  text.counter("messages_lost", "Messages sent and never answered", [
+    [{ reason: "timeout" }, lost.timeout],
+    [{ reason: "closed" }, lost.closed],
+    [{ reason: "corrupted" }, lost.corrupted],
+    [{ reason: "unanswered" }, lost.unanswered],
+  ]);
+  text.counter("messages_unsent", "Messages due and never sent", [
+    [{ reason: "no-connection" }, unsent.noConnection],
+    [{ reason: "held-back" }, unsent.heldBack],
+    [{ reason: "generator-late" }, unsent.generatorLate],
+  ]);
+  text.gauge("messages_in_flight", "Messages that await their answer", [[{}, messages.inFlight]]);
+  text.gauge("messages_queued", "Messages that await their send", [[{}, messages.queued]]);
+}
+
+function server(text: Exposition, snapshot: ServerSnapshot): void {
+  const each = (value: (counts: ServerCounts) => number): Sample[] =>
+    snapshot.endpoints.map(({ endpoint, counts }) => [{ endpoint }, value(counts)]);
+  text.gauge("connections_open", "Connections open now", each(({ open }) => open));
+  text.counter("connections_accepted", "Connections let in", each(({ accepted }) => accepted));
+  text.counter("connections_closed", "Connections ended in order", each(({ closed }) => closed));
+  text.counter("connections_failed", "Connections ended by an error", each(({ failed }) => failed));
+  text.counter(
+    "connections_refused",
+    "Connections not let in",
+    snapshot.endpoints.flatMap(({ endpoint, counts }) =>
+      Object.entries(counts.refused).map(([reason, count]): Sample => [{ endpoint, reason }, count])
+    ),
+  );
+  text.counter("messages", "Messages, or calls with bytes", each(({ messages }) => messages));
+  text.counter("received_bytes", "Payload received", each((counts) => counts.bytesReceived));
+  text.counter("sent_bytes", "Payload sent", each((counts) => counts.bytesSent));
+  text.counter("datagrams_dropped", "Datagrams left unanswered", each(({ dropped }) => dropped));
+  failures(text, "connection_failures", snapshot.total.failures);
+  processUsage(text, snapshot.process);
+}
+
+function failures(text: Exposition, name: string, counts: readonly FailureCount[]): void {
+  const byKind = new Map(counts.map(({ kind, count }) => [kind, count]));
+  text.counter(
+    name,
+    "Connections that failed or were lost, by kind",
+    failureKinds.map((kind) => [{ kind }, byKind.get(kind) ?? 0]),
+  );
+}
+
+function processUsage(text: Exposition, usage: ProcessUsage): void {
+  text.counter("cpu_seconds", "CPU time of the process", [
+    [{ mode: "user" }, usage.cpuUserSeconds],
+    [{ mode: "system" }, usage.cpuSystemSeconds],
+  ]);
+  text.gauge("resident_memory_bytes", "Resident memory of the process", [[{}, usage.rssBytes]]);
+  text.gauge("open_fds", "Open file descriptors of the process", [[{}, usage.openFds]]);
+}
+
+type Sample = readonly [labels: Labels, value: number];
+
+/** Collects metric families. */
+class Exposition {
+  readonly #lines: string[] = [];
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  counter(name: string, help: string, samples: readonly Sample[]): void {
+    this.#family(`${name}_total`, "counter", help, samples);
+  }
+
+  gauge(name: string, help: string, samples: readonly Sample[]): void {
+    this.#family(name, "gauge", help, samples);
+  }
+
+  times(name: string, help: string, histogram: Histogram): void {
+    const family = `${this.#prefix}_${name}_seconds`;
+    const counts = histogram.countsAtOrBelow(boundsNs);
+    this.#head(family, "histogram", help);
+    for (const [index, bound] of boundsSeconds.entries()) {
+      this.#sample(`${family}_bucket`, { le: String(bound) }, counts[index]!);
+    }
+    this.#sample(`${family}_bucket`, { le: "+Inf" }, histogram.count);
+    this.#sample(`${family}_sum`, {}, histogram.sumNs / 1e9);
+    this.#sample(`${family}_count`, {}, histogram.count);
+    const [p50, p90, p99, p999] = histogram.percentilesNs([50, 90, 99, 99.9]);
+    this.gauge(`${name}_quantile_seconds`, `${help}: quantiles`, [
+      [{ quantile: "0" }, histogram.minNs / 1e9],
+      [{ quantile: "0.5" }, p50! / 1e9],
+      [{ quantile: "0.9" }, p90! / 1e9],
+      [{ quantile: "0.99" }, p99! / 1e9],
+      [{ quantile: "0.999" }, p999! / 1e9],
+      [{ quantile: "1" }, histogram.maxNs / 1e9],
+    ]);
+  }
+
+  toString(): string {
+    return `${this.#lines.join("\n")}\n`;
+  }
+
+  #family(name: string, type: string, help: string, samples: readonly Sample[]): void {
+    const family = `${this.#prefix}_${name}`;
+    this.#head(family, type, help);
+    for (const [labels, value] of samples) this.#sample(family, labels, value);
+  }
+
+  #head(family: string, type: string, help: string): void {
+    this.#lines.push(`# HELP ${family} ${help}`, `# TYPE ${family} ${type}`);
+  }
+
+  #sample(name: string, labels: Labels, value: number): void {
+    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
+    const braces = pairs.length > 0 ? `{${pairs.join(",")}}` : "";
+    this.#lines.push(`${name}${braces} ${formatValue(value)}`);
+  }
+}
+
+/** A label of the run as a label of Prometheus, whose names have letters, digits and `_` only. */
+function labelName(key: string): string {
+  return `label_${key.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
+}
+
+function escapeLabel(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+function formatValue(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
+  return String(value);
+}
