@@ -126,7 +126,7 @@ export class EchoHandlers implements ConnectionHandlers {
     const counters = this.#counters;
     this.#admission.leave();
     counters.open--;
-    const reason = (state & overrun) !== 0 ? tooMuchWaits : failure;
+    const reason = failure ?? ((state & overrun) !== 0 ? tooMuchWaits : undefined);
     if (reason === undefined || reason.kind === "closed-by-peer") {
       counters.closed++;
     } else {
@@ -157,7 +157,10 @@ export class EchoHandlers implements ConnectionHandlers {
     }
     this.#state[id]! |= overrun;
     this.#waiting.delete(id);
-    this.#connections.terminate(id);
+    // A reset makes the runtime read on in spite of the pause: its close comes first, and says so.
+    setImmediate(() => {
+      if ((this.#state[id]! & overrun) !== 0) this.#connections.terminate(id);
+    });
   }
 
   #flush(id: number): void {

@@ -97,7 +97,7 @@ test("EchoHandlers keep the rest of a short send, pause, and resume when it is g
   assert.equal(counters.bytesSent, counters.bytesReceived);
 });
 
-test("EchoHandlers end a connection on which more waits than is allowed", () => {
+test("EchoHandlers end a connection on which more waits than is allowed", async () => {
   const { handlers, counters, peer } = setUp();
   handlers.attach(peer);
   handlers.open(0);
@@ -105,12 +105,29 @@ test("EchoHandlers end a connection on which more waits than is allowed", () => 
   handlers.data(0, new Uint8Array(100_000), false); // one piece may be of any size
   assert.deepEqual(peer.calls, ["pause 0"]);
   handlers.data(0, new Uint8Array(1), false);
+  handlers.data(0, new Uint8Array(1), false);
+  handlers.drain(0);
+  await Bun.sleep(1);
   assert.deepEqual(peer.calls, ["pause 0", "terminate 0"]);
   handlers.close(0, undefined);
   const { open, closed, failed, failures } = counters.counts();
   assert.deepEqual({ open, closed, failed }, { open: 0, closed: 0, failed: 1 });
   assert.equal(failures[0]!.kind, "host-memory");
   assert.equal(failures[0]!.firstAtMs, 7);
+});
+
+test("EchoHandlers count a reset as one, though the rest of what it sent comes first", async () => {
+  const { handlers, counters, peer } = setUp();
+  handlers.attach(peer);
+  handlers.open(0);
+  peer.window = 0;
+  handlers.data(0, new Uint8Array(1), false);
+  handlers.data(0, new Uint8Array(100_000), false);
+  handlers.close(0, { kind: "reset", detail: "ECONNRESET" });
+  handlers.open(0);
+  await Bun.sleep(1);
+  assert.deepEqual(peer.calls, ["pause 0"], "the next connection is left alone");
+  assert.deepEqual(counters.failures.counts().map(({ kind }) => kind), ["reset"]);
 });
 
 test("EchoHandlers close after the peer's end, when everything was sent", () => {

@@ -188,7 +188,8 @@ test("run() spends bounded memory on clients that never read, and serves the oth
   const later = await server.snapshot();
   assert.ok(later.process.rssBytes - before < 128 * 2 ** 20, "and over WebSocket");
   for (const socket of [...sockets, webSocket.socket]) socket.terminate();
-  await server.snapshotWith("all are gone", ({ total }) => total.open === 0);
+  const after = await server.snapshotWith("all are gone", ({ total }) => total.open === 0);
+  assert.equal(after.total.failures.find(({ kind }) => kind === "host-memory"), undefined);
 }, 90_000);
 
 /** A WebSocket client of raw bytes, since a real one reads whether it is asked to or not. */
