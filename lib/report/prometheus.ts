@@ -27,7 +27,7 @@ const phases: readonly Phase[] = ["ramp", "warmup", "steady", "drain", "done"];
 /**
  * A snapshot in the text format of Prometheus. All names begin with `holdfast_client_` or
  * `holdfast_server_`; times are in seconds. Times come as a histogram, which a server can add up
- * over several clients, and as a gauge with the exact quantiles of this one, which it cannot.
+ * over several clients, and as a gauge with the percentiles of this one, which it cannot.
  *
  * Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4).
  */
@@ -198,13 +198,14 @@ class Exposition {
     this.#sample(`${family}_sum`, {}, histogram.sumNs / 1e9);
     this.#sample(`${family}_count`, {}, histogram.count);
     const [p50, p90, p99, p999] = histogram.percentilesNs([50, 90, 99, 99.9]);
-    this.gauge(`${name}_quantile_seconds`, `${help}: quantiles`, [
-      [{ quantile: "0" }, histogram.minNs / 1e9],
-      [{ quantile: "0.5" }, p50! / 1e9],
-      [{ quantile: "0.9" }, p90! / 1e9],
-      [{ quantile: "0.99" }, p99! / 1e9],
-      [{ quantile: "0.999" }, p999! / 1e9],
-      [{ quantile: "1" }, histogram.maxNs / 1e9],
+    // Not the label "quantile": that one is reserved for summaries, which hold no extremes.
+    this.gauge(`${name}_percentile_seconds`, `${help}: percentiles`, [
+      [{ percentile: "0" }, histogram.minNs / 1e9],
+      [{ percentile: "50" }, p50! / 1e9],
+      [{ percentile: "90" }, p90! / 1e9],
+      [{ percentile: "99" }, p99! / 1e9],
+      [{ percentile: "99.9" }, p999! / 1e9],
+      [{ percentile: "100" }, histogram.maxNs / 1e9],
     ]);
   }
 

@@ -207,16 +207,23 @@ export class Histogram {
   percentilesNs(percentiles: readonly number[]): number[] {
     if (this.#count === 0) return percentiles.map(() => NaN);
     const counts = this.#counts;
+    const found: number[] = [];
     let index = indexOf(this.#minNs);
     let reached = counts[index]!;
-    return percentiles.map((percentile) => {
-      if (!(percentile > 0)) return this.#minNs;
-      if (percentile >= 100) return this.#maxNs;
-      // 99.9 / 100 * 1000 is a little above 999 in doubles; without the margin, the rank after it.
-      const rank = Math.ceil((percentile / 100) * this.#count * (1 - 2 ** -50));
-      while (reached < rank) reached += counts[++index]!;
-      return Math.min(highestEquivalentNs(index), this.#maxNs);
-    });
+    // No closure: this walks up to 33,792 buckets, and variables of a closure are slow.
+    for (const percentile of percentiles) {
+      if (!(percentile > 0)) {
+        found.push(this.#minNs);
+      } else if (percentile >= 100) {
+        found.push(this.#maxNs);
+      } else {
+        // 99.9 / 100 * 1000 is a little above 999 in doubles; without the margin, the next rank.
+        const rank = Math.ceil((percentile / 100) * this.#count * (1 - 2 ** -50));
+        while (reached < rank) reached += counts[++index]!;
+        found.push(Math.min(highestEquivalentNs(index), this.#maxNs));
+      }
+    }
+    return found;
   }
 
   /**
@@ -231,11 +238,13 @@ export class Histogram {
     const last = indexOf(this.#maxNs);
     let index = indexOf(this.#minNs);
     let reached = 0;
-    return boundsNs.map((boundNs) => {
-      if (boundNs >= this.#maxNs) return this.#count;
-      while (index <= last && lowestEquivalentNs(index) <= boundNs) reached += counts[index++]!;
-      return reached;
-    });
+    const found: number[] = [];
+    for (const boundNs of boundsNs) {
+      const end = boundNs >= this.#maxNs ? last : boundNs >= 0 ? indexOf(Math.floor(boundNs)) : -1;
+      while (index <= end) reached += counts[index++]!;
+      found.push(reached);
+    }
+    return found;
   }
 
   /** HdrHistogram's V2 compressed encoding in base64, which every HdrHistogram library reads. */

@@ -60,7 +60,7 @@ test("prometheusText() of a client holds the figures of the snapshot", () => {
   assert.equal(samples.get("holdfast_client_elapsed_seconds"), 75.25);
   const { response } = snapshot.histograms;
   assert.equal(
-    samples.get('holdfast_client_response_quantile_seconds{quantile="0.99"}'),
+    samples.get('holdfast_client_response_percentile_seconds{percentile="99"}'),
     response.percentileNs(99) / 1e9,
   );
   assert.equal(samples.get("holdfast_client_response_seconds_sum"), response.sumNs / 1e9);
@@ -105,8 +105,18 @@ test("prometheusText() escapes what users wrote, and keeps names legal", () => {
   assert.match(info, /,label_git_commit="twice",label_endpoint="own"\}$/);
   assert.match(info, /endpoint="tcp:\/\/10\.0\.0\.5:4242"/);
   assert.ok(
-    Number.isNaN(samples.get('holdfast_client_response_quantile_seconds{quantile="0.99"}')),
+    Number.isNaN(samples.get('holdfast_client_response_percentile_seconds{percentile="99"}')),
   );
   const escaped = samplesOf(clientSnapshot({ run: { ...run, labels: { a: 'a"b\\c\nd' } } }));
   assert.ok([...escaped.keys()].some((name) => name.includes('label_a="a\\"b\\\\c\\nd"')));
+});
+
+test.skipIf(Bun.which("promtool") === null)("promtool accepts the text (needs promtool)", () => {
+  for (const snapshot of [clientSnapshot(), serverSnapshot()]) {
+    const { exitCode, stderr, stdout } = Bun.spawnSync(["promtool", "check", "metrics"], {
+      stdin: Buffer.from(prometheusText(snapshot)),
+      timeout: 30_000,
+    });
+    assert.equal(exitCode, 0, `${stdout}${stderr}`);
+  }
 });
