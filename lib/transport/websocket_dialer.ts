@@ -25,8 +25,6 @@ const closing = 5;
 /** The close frames are exchanged or will never be: only the stream has to end. */
 const ending = 6;
 
-/** Bytes of pongs that may wait for a peer that does not read; the other pings go unanswered. */
-const maxHeldPongBytes = 4096;
 /** How long the peer may take to answer a close frame, and then to end the stream. */
 const closeTimeoutMs = 1000;
 
@@ -195,7 +193,7 @@ export class WebSocketDialer implements Dialer {
   #sendClose(id: number, phase: typeof finishing | typeof closing): void {
     this.#asked[id] = 1;
     this.#enter(id, phase);
-    this.#output.control(id, opcodes.close, normalClosure);
+    this.#output.close(id, normalClosure);
   }
 
   #enter(id: number, phase: number): void {
@@ -264,8 +262,7 @@ export class WebSocketDialer implements Dialer {
   }
 
   #ping(id: number, payload: Uint8Array): void {
-    if (this.#phase[id] !== open || this.#output.heldBytes(id) > maxHeldPongBytes) return;
-    this.#output.control(id, opcodes.pong, payload);
+    if (this.#phase[id] === open) this.#output.pong(id, payload);
   }
 
   #closeFrame(id: number, code: number, reason: string): void {
@@ -276,15 +273,15 @@ export class WebSocketDialer implements Dialer {
     this.#reasons.set(id, closedByPeer("server", code, reason));
     const answer = code === closeCodes.noStatus ? new Uint8Array(0) : closePayload(code, "");
     this.#streams.resume(id);
-    this.#output.control(id, opcodes.close, answer);
+    this.#output.close(id, answer);
   }
 
   #violation(id: number, code: number, detail: string): void {
     this.#reasons.set(id, { kind: "protocol", detail });
-    const canSend = this.#phase[id] === open && this.#output.heldBytes(id) === 0;
+    const canSend = this.#phase[id] === open && !this.#output.isBlocked(id);
     this.#enter(id, ending);
     if (!canSend) return this.#streams.terminate(id);
-    this.#output.control(id, opcodes.close, closePayload(code, ""));
+    this.#output.close(id, closePayload(code, ""));
     this.#streams.close(id);
   }
 

@@ -1,5 +1,5 @@
 import type { Connections } from "./transport.ts";
-import { FrameEncoder, maskedFrameBytes } from "./websocket_frames.ts";
+import { FrameEncoder, maskedFrameBytes, opcodes } from "./websocket_frames.ts";
 
 /** There is a stream that takes bytes. */
 const isAttached = 1;
@@ -17,13 +17,15 @@ const batchBytes = 65536;
  * so that the messages accepted are always whole ones.
  *
  * 1 byte a connection; a buffer only while a stream is blocked in the middle of a frame or with
- * control frames waiting.
+ * a pong or close frame waiting.
  */
 export class FrameOutput {
   readonly #streams: Connections;
   readonly #flags: Uint8Array;
   readonly #encoder = new FrameEncoder(batchBytes);
   readonly #held = new Map<number, Uint8Array>();
+  /** Payloads of pongs that wait for their streams. */
+  readonly #pongs = new Map<number, Uint8Array>();
 
   constructor(streams: Connections, capacity: number) {
     this.#streams = streams;
@@ -39,6 +41,7 @@ export class FrameOutput {
   detach(id: number): void {
     this.#flags[id] = 0;
     if (this.#held.size > 0) this.#held.delete(id);
+    if (this.#pongs.size > 0) this.#pongs.delete(id);
   }
 
   /**
@@ -56,7 +59,7 @@ export class FrameOutput {
   ): number {
     // A message of no bytes cannot be offered again: it waits behind what is held.
     if (messageBytes === 0) {
-      this.control(id, opcode, bytes.subarray(0, 0));
+      this.#frame(id, opcode, bytes.subarray(0, 0));
       return 0;
     }
     const flags = this.#flags[id]!;
@@ -101,8 +104,24 @@ export class FrameOutput {
     return accepted;
   }
 
-  /** Sends one frame, behind what is held where the stream is blocked. Always accepted. */
-  control(id: number, opcode: number, payload: Uint8Array): void {
+  /**
+   * Answers a ping. While the stream is blocked the last answer waits and replaces the one before
+   * (RFC 6455 5.5.3), so that a peer that pings and does not read costs little.
+   */
+  pong(id: number, payload: Uint8Array): void {
+    const flags = this.#flags[id]!;
+    if (flags & isBlocked) this.#pongs.set(id, payload.slice());
+    else this.#frame(id, opcodes.pong, payload);
+  }
+
+  /** Sends a close frame behind all that was accepted. Nothing may be sent after it. */
+  close(id: number, payload: Uint8Array): void {
+    if (this.#pongs.size > 0) this.#pongs.delete(id);
+    this.#frame(id, opcodes.close, payload);
+  }
+
+  /** Sends one frame, behind what is held where the stream is blocked. */
+  #frame(id: number, opcode: number, payload: Uint8Array): void {
     this.#encoder.clear();
     this.#encoder.append(opcode, payload, 0, payload.length);
     this.write(id, this.#encoder.bytes, this.#encoder.length);
@@ -123,25 +142,31 @@ export class FrameOutput {
     this.#held.set(id, grown);
   }
 
-  /** How many bytes wait for the stream. */
-  heldBytes(id: number): number {
-    return this.#held.get(id)?.length ?? 0;
+  /** Whether the stream takes nothing at the moment. */
+  isBlocked(id: number): boolean {
+    return (this.#flags[id]! & isBlocked) !== 0;
   }
 
-  /** The stream takes bytes again. @returns whether nothing is held any more. */
+  /** The stream takes bytes again. @returns whether it still does after what was held for it. */
   drained(id: number): boolean {
     this.#flags[id]! &= ~isBlocked;
     const held = this.#held.get(id);
-    if (held === undefined) return true;
-    const written = this.#streams.send(id, held, 0, held.length, held.length);
-    if (this.#flags[id] === 0) return false;
-    if (written < held.length) {
-      this.#flags[id]! |= isBlocked;
-      this.#held.set(id, held.subarray(written));
-      return false;
+    if (held !== undefined) {
+      const written = this.#streams.send(id, held, 0, held.length, held.length);
+      if (this.#flags[id] === 0) return false; // closed meanwhile
+      if (written < held.length) {
+        this.#flags[id]! |= isBlocked;
+        this.#held.set(id, held.subarray(written));
+        return false;
+      }
+      this.#held.delete(id);
     }
-    this.#held.delete(id);
-    return true;
+    const pong = this.#pongs.get(id);
+    if (pong !== undefined) {
+      this.#pongs.delete(id);
+      this.#frame(id, opcodes.pong, pong);
+    }
+    return (this.#flags[id]! & (isAttached | isBlocked)) === isAttached;
   }
 
   /** Whether the caller is owed a `drain`; it no longer is after the call. */

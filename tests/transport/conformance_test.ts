@@ -2,6 +2,7 @@ import { makeCertificate } from "../../lib/transport/certificates.ts";
 import { tcp } from "../../lib/transport/tcp.ts";
 import { tls } from "../../lib/transport/tls.ts";
 import { udp } from "../../lib/transport/udp.ts";
+import { ws, wss } from "../../lib/transport/websocket.ts";
 import { testConformance } from "./conformance_suite.ts";
 
 /** One for all secure transports; verified by every dialer. */
@@ -32,6 +33,19 @@ testConformance({
   refusedKinds: ["refused"],
   resetKinds: ["reset"],
 });
+
+// A listener cannot send RST: the engine behind it ends the stream in order, without a close frame.
+const webSocket = {
+  file: "websocket.ts",
+  carrier: "tcp",
+  refusedKinds: ["refused"],
+  resetKinds: ["reset", "closed-by-peer"],
+} as const;
+const noHalves = { "closes by halves": "a close frame ends both directions" };
+
+testConformance({ name: "ws", transport: ws, ...webSocket }, noHalves);
+
+testConformance({ name: "wss", transport: wss, ...webSocket, ...secure }, noHalves);
 
 const noConnections = "a UDP listener has no connections";
 
