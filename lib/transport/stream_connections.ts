@@ -45,7 +45,7 @@ export abstract class StreamConnections implements Connections {
   protected tick = 0;
   /** Why a connection is about to close, where the close event itself will not tell. */
   readonly #reasons = new Map<number, Failure>();
-  protected readonly failures: NativeFailures;
+  protected failures: NativeFailures;
   readonly #tickMs: number;
   readonly #idleTicks: number;
   readonly #idleFailure: Failure;

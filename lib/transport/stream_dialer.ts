@@ -177,6 +177,10 @@ export class StreamDialer extends StreamConnections implements Dialer {
       : failures.of(error, "refused");
   }
 
+  /**
+   * What the network answered. The runtime calls all of it ECONNREFUSED, so that the rare
+   * EHOSTUNREACH of a router or a neighbour that is not there counts as a refusal too.
+   */
   #connectError(socket: StreamSocket, error: Error): void {
     if (this.#isConnecting) {
       this.#immediateError = error;
@@ -217,9 +221,16 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.sockets[id] = socket;
     this.activity[id] = this.tick;
     this.states[id] = 0;
-    this.#hasOpened = true;
-    this.#preferred = this.#attempts[id]!;
+    if (!this.#hasOpened) this.#settleOn(this.#attempts[id]!);
     if (!this.#isTls) this.#open(id);
+  }
+
+  /** From the first connection on, the address that answered is the only one. */
+  #settleOn(addressIndex: number): void {
+    this.#hasOpened = true;
+    this.#preferred = addressIndex;
+    const { addresses, port } = this.#target;
+    this.failures = new NativeFailures(hostPort(addresses[addressIndex]!, port));
   }
 
   #open(id: number): void {

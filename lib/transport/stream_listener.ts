@@ -45,7 +45,8 @@ export class StreamListener extends StreamConnections implements Listener {
     detail: `no TLS handshake within ${handshakeTimeoutMs} ms`,
   };
   #isAccepting = true;
-  #whenEmpty: (() => void) | undefined;
+  /** Resolved when the last connection has gone, once a shutdown waits for that. */
+  #emptied: PromiseWithResolvers<void> | undefined;
 
   /** @throws {HostLimitError} the endpoint cannot be bound. */
   constructor(
@@ -160,7 +161,7 @@ export class StreamListener extends StreamConnections implements Listener {
 
   protected release(id: number): void {
     this.#ids.release(id);
-    if (this.#ids.used === 0 && this.#whenEmpty !== undefined) queueMicrotask(this.#whenEmpty);
+    if (this.#ids.used === 0) this.#emptied?.resolve();
   }
 
   /** Every socket of a listener exists. */
@@ -176,7 +177,10 @@ export class StreamListener extends StreamConnections implements Listener {
     this.stopAccepting();
     for (let id = 0; id < this.sockets.length; id++) this.close(id);
     // The sweep terminates those whose peers take too long.
-    if (this.#ids.used > 0) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
+    if (this.#ids.used > 0) {
+      this.#emptied ??= Promise.withResolvers<void>();
+      await this.#emptied.promise;
+    }
     this.stopSweep();
   }
 }
