@@ -22,6 +22,9 @@ const catchUpNs = 100e6;
 const countedOneByOne = 1_000_000;
 /** How long answers are awaited after an interrupt. */
 const interruptedDrainNs = 1e9;
+/** So many connections, and not more, are ended in order, within this time. */
+const orderlyEnds = 2000;
+const leaveNs = 500e6;
 /** Timeouts are noticed this much late at most. */
 const longestSleepNs = 50e6;
 
@@ -67,6 +70,8 @@ export class LoadGenerator implements ConnectionHandlers {
   private planStartNs = Infinity;
   private drainEndNs = Infinity;
   private intervalStartNs = 0;
+  /** Connections whose orderly end is awaited. */
+  private leaving = 0;
   /** Since when the plan waits for the ledger, which is full; Infinity when it does not. */
   private heldSinceNs = Infinity;
   /** Closed loop: connections lack messages that the ledger had no room for. */
@@ -155,7 +160,22 @@ export class LoadGenerator implements ConnectionHandlers {
     clearInterval(everySecond);
     signal.removeEventListener("abort", interrupt);
     this.endInterval();
+    await this.leave();
     await this.dialer.shutdown();
+  }
+
+  /**
+   * Ends the connections in order where they are few. Where there are many, `shutdown` resets them:
+   * each orderly end holds a port of this host in TIME_WAIT, and a next run would miss it.
+   */
+  private async leave(): Promise<void> {
+    this.leaving = this.pool.openCount;
+    if (this.leaving > orderlyEnds) return;
+    for (let place = 0; place < this.pool.openCount; place++) {
+      this.dialer.close(this.pool.openAt(place));
+    }
+    const deadlineNs = nowNs() + leaveNs;
+    while (this.leaving > 0 && nowNs() < deadlineNs) await Bun.sleep(2);
   }
 
   open(id: number): void {
@@ -180,8 +200,8 @@ export class LoadGenerator implements ConnectionHandlers {
   }
 
   close(id: number, failure: Failure | undefined): void {
-    if (this.phase === "done") return;
-    if (this.pool.markClosed(id, failure)) this.forget(id);
+    if (this.phase === "done") this.leaving--;
+    else if (this.pool.markClosed(id, failure)) this.forget(id);
   }
 
   private abort(id: number, failure: Failure): void {
