@@ -229,6 +229,47 @@ async function listensEverywhere(subject: Subject): Promise<void> {
   await listener.shutdown();
 }
 
+/** Both sides do what comes to mind; `Pair` then checks that every connection closed once. */
+async function survivesRandomUse(subject: Subject): Promise<void> {
+  const server = new Recorder("listener");
+  await using pair = await Pair.open(subject, { server, capacity: 20 });
+  const { client, dialer, listener } = pair;
+  const bytes = pattern(20_000);
+  const messageBytes = Math.min(1000, dialer.traits.maxMessageBytes);
+  const random = pattern(4000, 7);
+  let next = 0;
+  const below = (limit: number) => random[next++ % random.length]! % limit;
+  const inUse = new Set<number>();
+  const starts = new Map<number, number>();
+  const started = (id: number) => starts.get(id) ?? 0;
+  for (let step = 0; step < 1000; step++) {
+    for (const id of inUse) {
+      // A connect that was given up closes without having been open.
+      if (client.of(id).closes === started(id)) inUse.delete(id);
+    }
+    const id = below(20);
+    const isServers = below(3) === 0 && server.openIds.length > 0;
+    const [side, target] = isServers
+      ? [listener, server.openIds[below(server.openIds.length)]!] as const
+      : [dialer, id] as const;
+    if (!isServers && !inUse.has(id)) {
+      inUse.add(id);
+      starts.set(id, started(id) + 1);
+      pair.connect(id);
+      continue;
+    }
+    const operation = below(12);
+    if (operation < 6) {
+      side.send(target, bytes, 0, messageBytes * (1 + below(10)), messageBytes);
+    } else if (operation === 6) side.pause(target);
+    else if (operation === 7) side.resume(target);
+    else if (operation === 8) side.finish(target);
+    else if (operation === 9) side.close(target);
+    else if (operation === 10) side.terminate(target);
+    else await Bun.sleep(below(10));
+  }
+}
+
 export const lifecycleChecks = {
   "reports a reset": reportsReset,
   "reports a refusal": reportsRefusal,
@@ -242,4 +283,5 @@ export const lifecycleChecks = {
   "ends all connections at shutdown": shutdownEndsConnections,
   "reports an unknown host": reportsUnknownHost,
   "listens on every address": listensEverywhere,
+  "survives random use by both sides": survivesRandomUse,
 };
