@@ -57,7 +57,8 @@ export function clientSnapshot(
     histograms: recorder.totals(),
     generator: {
       ...readProcessUsage(),
-      steadyCpuShare: steadyNs > 0 ? used.cpuSeconds / (steadyNs / 1e9) : 0,
+      steadyCpuShare: perSecond(used.cpuSeconds),
+      steadyCpuWaitShare: perSecond(used.cpuWaitSeconds),
       heldBackSends: generator.sender.heldBackSends,
     },
     verdict: context.verdict,

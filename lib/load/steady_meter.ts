@@ -1,3 +1,4 @@
+import { runQueueWaitNs } from "../host/run_queue.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
 
@@ -5,11 +6,15 @@ interface Reading {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly cpuSeconds: number;
+  readonly cpuWaitSeconds: number;
 }
 
-const nothing: Reading = { sentBytes: 0, receivedBytes: 0, cpuSeconds: 0 };
+const nothing: Reading = { sentBytes: 0, receivedBytes: 0, cpuSeconds: 0, cpuWaitSeconds: 0 };
 
-/** What the steady phase used: bytes in both directions, and CPU time of this process. */
+/**
+ * What the steady phase used: bytes in both directions, CPU time of this process, and the time for
+ * which it waited for a CPU (NaN where the system does not tell).
+ */
 export class SteadyMeter {
   private from: Reading | undefined;
   private to: Reading | undefined;
@@ -32,6 +37,7 @@ export class SteadyMeter {
       sentBytes: to.sentBytes - this.from.sentBytes,
       receivedBytes: to.receivedBytes - this.from.receivedBytes,
       cpuSeconds: to.cpuSeconds - this.from.cpuSeconds,
+      cpuWaitSeconds: to.cpuWaitSeconds - this.from.cpuWaitSeconds,
     };
   }
 
@@ -41,6 +47,7 @@ export class SteadyMeter {
       sentBytes: this.sender.bytesSent,
       receivedBytes: this.receiver.bytesReceived,
       cpuSeconds: (user + system) / 1e6,
+      cpuWaitSeconds: runQueueWaitNs() / 1e9,
     };
   }
 }

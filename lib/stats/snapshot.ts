@@ -155,6 +155,8 @@ export interface ClientHistograms {
 export interface GeneratorUsage extends ProcessUsage {
   /** CPU of the steady phase divided by its time; 1 is one core. */
   steadyCpuShare: number;
+  /** Share of the steady phase in which it was ready to run and had no CPU; NaN where unknown. */
+  steadyCpuWaitShare: number;
   /** Sends that a full connection (backpressure) held up in the steady phase. */
   heldBackSends: number;
 }

@@ -141,6 +141,7 @@ function readClient(object: read.Fields): ClientSnapshot {
       "rssBytes",
       "openFds",
       "steadyCpuShare",
+      "steadyCpuWaitShare",
       "heldBackSends",
     ]),
     verdict: object["verdict"] === undefined

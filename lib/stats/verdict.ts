@@ -115,14 +115,19 @@ function lateConnects({ connections, histograms }: ClientSnapshot): string[] {
   ];
 }
 
+/** What the generator did with its time: its own work, or waiting for a CPU that others had. */
 function cpuEvidence({ generator, steadyMs }: ClientSnapshot): string[] {
-  if (!(steadyMs > 0) || !Number.isFinite(generator.steadyCpuShare)) return [];
-  const used = `The generator used ${formatCores(generator.steadyCpuShare)}`;
-  return [
-    generator.steadyCpuShare >= 0.9
-      ? `${used}: it had no time left.`
-      : `${used}: other processes on this host may have kept it from running.`,
-  ];
+  const { steadyCpuShare, steadyCpuWaitShare } = generator;
+  if (!(steadyMs > 0) || !Number.isFinite(steadyCpuShare)) return [];
+  const used = `The generator used ${formatCores(steadyCpuShare)}`;
+  if (steadyCpuShare >= 0.9) return [`${used}: it had no time left.`];
+  if (Number.isFinite(steadyCpuWaitShare)) {
+    return [
+      `${used}, and for ${formatShare(steadyCpuWaitShare)} of the time it was ready to run while ` +
+      `other threads had the CPU.`,
+    ];
+  }
+  return [`${used}: other processes on this host may have kept it from running.`];
 }
 
 const remedies: Partial<Record<FailureKind, { limit: string; remedy: string }>> = {

@@ -95,6 +95,7 @@ export function clientSnapshot(changes: Partial<ClientSnapshot> = {}): ClientSna
       rssBytes: 84_300_000,
       openFds: 5_021,
       steadyCpuShare: 0.45,
+      steadyCpuWaitShare: 0.01,
       heldBackSends: 0,
     },
     verdict: { kind: "ok", reasons: [], expectations: [] },
