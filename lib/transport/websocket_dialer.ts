@@ -67,6 +67,8 @@ export class WebSocketDialer implements Dialer {
   #sweepTimer: ReturnType<typeof setInterval> | undefined;
   #inUse = 0;
   #allClosed: (() => void) | undefined;
+  #isShut = false;
+  #shutdown: Promise<void> | undefined;
   #streams!: Dialer;
   #output!: FrameOutput;
 
@@ -134,6 +136,7 @@ export class WebSocketDialer implements Dialer {
         `connection id ${id} is in use or not below the capacity ${this.#phase.length}`,
       );
     }
+    if (this.#isShut) return this.#handlers.close(id, undefined);
     this.#inUse++;
     this.#enter(id, connecting);
     this.#streams.connect(id);
@@ -174,13 +177,19 @@ export class WebSocketDialer implements Dialer {
   }
 
   terminate(id: number): void {
-    if (this.#phase[id] === free) return;
+    if ((this.#phase[id] ?? free) === free) return;
     this.#asked[id] = 1;
     this.#enter(id, ending);
     this.#streams.terminate(id);
   }
 
-  async shutdown(): Promise<void> {
+  shutdown(): Promise<void> {
+    this.#isShut = true;
+    this.#shutdown ??= this.#closeAll();
+    return this.#shutdown;
+  }
+
+  async #closeAll(): Promise<void> {
     for (let id = 0; id < this.#phase.length; id++) this.close(id);
     if (this.#inUse > 0) {
       // The sweep ends every one of them in time.

@@ -35,7 +35,7 @@ const abnormalEnd: Failure = {
  * Accepts WebSocket connections with `Bun.serve`, whose engine (uWebSockets) does handshake and
  * framing. Compression is never agreed on, so that bytes counted are bytes sent.
  *
- * A connection costs 17 bytes here and about 0.6 KB in the engine.
+ * A connection costs 13 bytes here and about 0.9 KB in the engine and the runtime (measured).
  */
 export class WebSocketListener implements Listener {
   readonly endpoint: Endpoint;
@@ -202,6 +202,7 @@ export class WebSocketListener implements Listener {
     }
   }
 
+  /** Text has to be UTF-8: the engine takes a string for it. */
   send(
     id: number,
     bytes: Uint8Array,

@@ -187,6 +187,20 @@ test("WebSocketDialer.close() does not wait for ever", async () => {
   assert.ok(performance.now() - startMs > 900);
 });
 
+test("WebSocketDialer.shutdown() ends all, once, and refuses to connect again", async () => {
+  await using server = await RawServer.start();
+  const peer = await server.opened(0);
+  await server.opened(1);
+  server.dialer.connect(2);
+  const first = server.dialer.shutdown();
+  const second = server.dialer.shutdown();
+  server.dialer.connect(3);
+  await Promise.all([first, second]);
+  assert.deepEqual([0, 1, 2, 3].map((id) => server.client.of(id).closes), [1, 1, 1, 1]);
+  assert.ok([0, 1, 2, 3].every((id) => server.client.of(id).failure === undefined));
+  assert.deepEqual(peer.texts, [closeText(1000)]);
+});
+
 test("WebSocketDialer ends a connection whose server breaks the protocol", async () => {
   const cases: [bytes: Uint8Array, code: number, detail: RegExp][] = [
     [frame(2, "x", { key: [1, 2, 3, 4] }), 1002, /masked/],
