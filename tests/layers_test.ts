@@ -177,7 +177,7 @@ test("only lib/host/libc.ts calls C", () => {
 
 test("only one file uses node:quic", () => {
   const users = files.filter(({ code }) => code.includes("node:quic")).map(({ path }) => path);
-  assert.deepEqual(users, ["lib/transport/quic.ts"]);
+  assert.deepEqual(users, ["lib/transport/quic_native.ts"]);
 });
 
 test("only lib/cli touches arguments, environment, streams, signals and exit", () => {

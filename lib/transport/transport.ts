@@ -148,7 +148,7 @@ export interface ListenSettings {
   readonly idleTimeoutMs: number;
   /** Above this many open connections new ones are refused; `refused` below counts them. */
   readonly maxConnections: number;
-  /** Bytes that may wait for a peer that does not read before it is closed (WebSocket). */
+  /** Bytes that may wait for a peer that does not read (WebSocket); above it nothing is accepted. */
   readonly maxPendingBytes: number;
   /** Share the port with other processes. */
   readonly reusePort: boolean;
