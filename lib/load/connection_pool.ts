@@ -77,6 +77,12 @@ export class ConnectionPool {
       this.opened + this.failed === this.attempted;
   }
 
+  /** Sorts the open connections by id: the plan must not depend on which of them opened first. */
+  sortOpen(): void {
+    this.openIds.subarray(0, this.openCount).sort();
+    for (let place = 0; place < this.openCount; place++) this.placeOf[this.openIds[place]!] = place;
+  }
+
   /** The open connection at a place of the dense list, `0 ≤ place < openCount`. */
   openAt(place: number): number {
     return this.openIds[place]!;

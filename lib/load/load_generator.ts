@@ -260,6 +260,7 @@ export class LoadGenerator implements ConnectionHandlers {
   private endRamp(atNs: number): void {
     const { warmupMs, durationMs, load } = this.settings;
     this.phase = "warmup";
+    this.pool.sortOpen();
     this.steadyStartNs = atNs + warmupMs * 1e6;
     this.steadyEndNs = this.steadyStartNs + durationMs * 1e6;
     if (load.kind !== "interval") this.planStartNs = atNs;
@@ -385,12 +386,15 @@ export class LoadGenerator implements ConnectionHandlers {
   }
 }
 
-/** How many messages are left of a part of a plan, of which those up to `toNs` are used up. */
+/**
+ * How many messages are left of a part of a plan. They are taken one by one while they are few; then
+ * the source stays behind, and the later parts are counted by the schedule alone.
+ */
 function countPlanned(source: MessageSource, fromNs: number, toNs: number): number {
+  if (source.nextNs < fromNs) return Math.round(source.expectedCount(fromNs, toNs));
   let count = 0;
   while (source.nextNs < toNs && count < countedOneByOne) {
     if (source.take() !== notDue) count++;
   }
-  const restNs = Math.max(fromNs, source.nextNs);
-  return restNs < toNs ? count + Math.round(source.expectedCount(restNs, toNs)) : count;
+  return count + Math.round(source.expectedCount(Math.min(source.nextNs, toNs), toNs));
 }

@@ -1,4 +1,4 @@
-import { setReceiveBuffer } from "../../lib/host/libc.ts";
+import { setListenBacklog, setReceiveBuffer } from "../../lib/host/libc.ts";
 import { FixedFrames } from "./fixed_frames.ts";
 
 /** A connection (TCP), or a client's address (UDP), to which answers go. */
@@ -11,6 +11,8 @@ export interface FramedServerSettings {
   readonly frameBytes: number;
   /** SO_RCVBUF of what is accepted; the kernel's own choice when left out. */
   readonly receiveBufferBytes?: number;
+  /** Connections that may wait to be accepted; the runtime's own choice when left out. */
+  readonly backlog?: number;
 }
 
 /**
@@ -53,7 +55,7 @@ class TcpPeer implements Peer {
 }
 
 function serveTcp(
-  { frameBytes, receiveBufferBytes }: FramedServerSettings,
+  { frameBytes, receiveBufferBytes, backlog }: FramedServerSettings,
   frame: (peer: Peer, bytes: Uint8Array) => void,
 ): number {
   const listener = Bun.listen<TcpPeer>({
@@ -75,6 +77,7 @@ function serveTcp(
   // Accepted sockets inherit it: tcp(7).
   const { fd } = listener as unknown as { fd: number };
   if (receiveBufferBytes !== undefined) setReceiveBuffer(fd, receiveBufferBytes);
+  if (backlog !== undefined) setListenBacklog(fd, backlog);
   return listener.port;
 }
 

@@ -17,6 +17,8 @@ export interface RunSettings extends Partial<LoadSettings> {
   /** Size of an echo message, or a DNS query. */
   readonly message: number | string;
   readonly signal?: AbortSignal;
+  /** False where an own account of each message would cost too much. */
+  readonly isTraced?: boolean;
   /** Called as soon as the generator exists. */
   readonly during?: (generator: LoadGenerator) => void;
 }
@@ -41,7 +43,7 @@ export function poisson(ratePerSecond: number): Load {
 
 /** A whole run over a real transport; the books are checked each second and at the end. */
 export async function runLoad(run: RunSettings): Promise<LoadRun> {
-  const { endpoint: endpointText, message, signal, during, ...load } = run;
+  const { endpoint: endpointText, message, signal, during, isTraced = true, ...load } = run;
   const endpoint = parseEndpoint(endpointText);
   const settings: LoadSettings = {
     connections: 1,
@@ -55,7 +57,7 @@ export async function runLoad(run: RunSettings): Promise<LoadRun> {
     verify: true,
     ...load,
   };
-  const books = new Books();
+  const books = new Books(isTraced);
   const responseOfSeconds = new Histogram();
   const generator: LoadGenerator = await LoadGenerator.create(settings, {
     dial: (handlers) =>
@@ -71,7 +73,7 @@ export async function runLoad(run: RunSettings): Promise<LoadRun> {
       typeof message === "number"
         ? createEchoCodec({ sizeBytes: message, framing })
         : createDnsCodec({ query: message, framing }),
-    trace: books,
+    ...(isTraced ? { trace: books } : {}),
     second(interval) {
       responseOfSeconds.add(interval.response);
       books.note(snapshotOf(generator));
