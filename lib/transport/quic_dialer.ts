@@ -1,0 +1,382 @@
+import { SocketAddress } from "node:net";
+import { messageOf } from "../errors.ts";
+import type { Failure } from "../stats/failure.ts";
+import { codeOf, NativeFailures } from "./native_failure.ts";
+import { connectionOfSession, maxDatagramBytes, QuicConnection } from "./quic_connection.ts";
+import { QuicConnections, surface } from "./quic_connections.ts";
+import { abortClose, badCertificateClose, orderlyClose } from "./quic_failure.ts";
+import {
+  destroyEndpoint,
+  endpointError,
+  type NativeEndpoint,
+  type NativeHandshake,
+  type NativeQuic,
+  type NativeSession,
+  type NativeSessionOptions,
+  newEndpoint,
+} from "./quic_native.ts";
+import { PortProbe } from "./quic_probe.ts";
+import { hostPort } from "./resolve.ts";
+import type { ConnectionHandlers, Dialer, DialSettings, TransportTraits } from "./transport.ts";
+
+const streamTraits: TransportTraits = {
+  framing: "stream",
+  reliable: true,
+  ordered: true,
+  secure: true,
+  maxMessageBytes: Infinity,
+};
+const datagramTraits: TransportTraits = {
+  framing: "message",
+  reliable: false,
+  ordered: false,
+  secure: true,
+  maxMessageBytes: maxDatagramBytes,
+};
+
+/** Source pairs that one socket tries before it gives up: others may use ports of this range. */
+const maxSourceTries = 256;
+/** Bytes that may wait on a connection whose caller has paused it. */
+const maxUnreadBytes = 64 * 1024 * 1024;
+const endpointClosesWithinMs = 2000;
+/**
+ * How long a UDP socket outlives its last connection. Packets that are still on their way to it would
+ * else come back as ICMP errors, and one of those makes the runtime's QUIC stop sending for a second
+ * on the endpoint that it concerns: all other sessions of the server's port would stand still.
+ */
+const socketRestMs = 1000;
+/** The same at the end of it all, where what is on its way has been on it for a round trip at most. */
+const lastRestMs = 50;
+
+export interface QuicTarget {
+  /** In order of preference, at least one. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly lastPort: number;
+}
+
+/** What every session is started with. */
+export interface QuicClientOptions {
+  readonly session: Omit<NativeSessionOptions, "endpoint" | "onerror">;
+  /** Accept any certificate. */
+  readonly insecure: boolean;
+  /** The address that the certificate must be for, where a name is not what is verified. */
+  readonly verifiedAddress: string | undefined;
+  /** The idle timeout that the sessions have. */
+  readonly quietMs: number;
+}
+
+/** One address and port of the target. */
+interface RemotePort {
+  readonly address: SocketAddress;
+  readonly isIPv6: boolean;
+  readonly failures: NativeFailures;
+  readonly probe: PortProbe;
+  /** A handshake was completed there, and nothing has spoken against it since. */
+  isProven: boolean;
+}
+
+/** A UDP socket and how many connections use it. */
+interface SharedSocket {
+  readonly key: number;
+  readonly endpoint: NativeEndpoint;
+  users: number;
+  isBound: boolean;
+  /** Runs while nobody uses it. */
+  rest: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * Dials QUIC. Connections `k * connectionsPerSocket` and following share the UDP socket k, and socket
+ * k talks to port `first + k mod n` of the target's n: a packet costs both sides time in proportion
+ * to the sessions of its endpoint.
+ *
+ * Until a connection has opened, one that its address refuses goes on to the target's next address;
+ * from then on only the address that answered is used.
+ *
+ * A UDP socket with its lsquic engine takes about 100 KB, a connection what `QuicConnection` says.
+ */
+export class QuicDialer extends QuicConnections implements Dialer {
+  readonly traits: TransportTraits;
+  readonly #quic: NativeQuic;
+  readonly #settings: DialSettings;
+  readonly #options: QuicClientOptions;
+  readonly #sessionOptions: Omit<NativeSessionOptions, "endpoint">;
+  /** By address, then by port. */
+  readonly #ports: readonly (readonly RemotePort[])[];
+  readonly #socketCount: number;
+  readonly #sockets = new Map<number, SharedSocket>();
+  /** By connection: what it uses. */
+  readonly #socketOf: (SharedSocket | undefined)[] = [];
+  readonly #portOf: (RemotePort | undefined)[] = [];
+  /** Index of the address that an attempt is for. */
+  readonly #attempts: Uint8Array;
+  readonly #closings = new Set<Promise<void>>();
+  #preferred = 0;
+  #hasOpened = false;
+  #isShut = false;
+
+  constructor(
+    quic: NativeQuic,
+    target: QuicTarget,
+    handlers: ConnectionHandlers,
+    settings: DialSettings,
+    options: QuicClientOptions,
+  ) {
+    super(handlers, { quietMs: options.quietMs, idleTimeoutMs: 0, maxUnreadBytes });
+    this.traits = settings.datagrams ? datagramTraits : streamTraits;
+    this.#quic = quic;
+    this.#settings = settings;
+    this.#options = options;
+    this.#attempts = new Uint8Array(settings.capacity);
+    this.#socketCount = Math.ceil(settings.capacity / settings.connectionsPerSocket);
+    this.#ports = target.addresses.map((address) => this.#portsOf(address, target));
+    for (let id = 0; id < settings.capacity; id++) this.connections.push(undefined);
+    this.#sessionOptions = { ...options.session, ...this.#callbacks() };
+  }
+
+  #portsOf(address: string, { port: first, lastPort: last }: QuicTarget): RemotePort[] {
+    // No more ports than there are sockets to use them.
+    const count = Math.min(last - first + 1, Math.max(1, this.#socketCount));
+    return Array.from({ length: count }, (_, index) => {
+      const port = first + index;
+      const isIPv6 = address.includes(":");
+      const remote: RemotePort = {
+        address: new SocketAddress({ address, port, family: isIPv6 ? "ipv6" : "ipv4" }),
+        isIPv6,
+        failures: new NativeFailures(`connect ${hostPort(address, port)}`),
+        probe: new PortProbe(address, port, () => this.#portRefused(remote)),
+        isProven: false,
+      };
+      return remote;
+    });
+  }
+
+  /** One set for all sessions; `this` is the session. */
+  #callbacks(): Pick<NativeSessionOptions, "onerror" | "onhandshake" | "ondatagram"> {
+    const handshaken = (session: NativeSession, handshake: NativeHandshake) => {
+      const connection = connectionOfSession.get(session);
+      if (connection === undefined || connection.isGone) return;
+      try {
+        this.#handshaken(connection, session, handshake);
+      } catch (error) {
+        surface(error);
+      }
+    };
+    return {
+      onerror() {},
+      onhandshake(handshake) {
+        handshaken(this, handshake);
+      },
+      ...(this.#settings.datagrams
+        ? {
+          ondatagram(bytes) {
+            try {
+              connectionOfSession.get(this)?.takeDatagram(bytes);
+            } catch (error) {
+              surface(error);
+            }
+          },
+        }
+        : {}),
+    };
+  }
+
+  connect(id: number): void {
+    const { capacity } = this.#settings;
+    if (!(id >= 0 && id < capacity)) {
+      throw new RangeError(`connection id ${id} is not below the capacity ${capacity}`);
+    }
+    if (this.#isShut) return this.handlers.close(id, undefined);
+    if (this.connections[id] !== undefined) {
+      throw new RangeError(`connection id ${id} is in use; wait for its close`);
+    }
+    this.#attempt(id, this.#preferred);
+  }
+
+  #attempt(id: number, addressIndex: number): void {
+    const connection = new QuicConnection(this, id);
+    const ports = this.#ports[addressIndex]!;
+    const socketIndex = Math.floor(id / this.#settings.connectionsPerSocket);
+    const port = ports[socketIndex % ports.length]!;
+    this.connections[id] = connection;
+    this.#attempts[id] = addressIndex;
+    this.#portOf[id] = port;
+    if (!port.isProven) port.probe.ask();
+    this.#dial(connection, addressIndex * this.#socketCount + socketIndex, 1);
+  }
+
+  #dial(connection: QuicConnection, key: number, tries: number): void {
+    const { id } = connection;
+    const port = this.#portOf[id]!;
+    const socket = this.#sockets.get(key) ?? this.#newSocket(key, port.isIPv6);
+    if (socket === undefined) {
+      const text = "no source address and port is left";
+      return connection.end(this.named(connection, text, "host-ports"), abortClose);
+    }
+    socket.users++;
+    clearTimeout(socket.rest);
+    this.#socketOf[id] = socket;
+    const { endpoint } = socket;
+    this.#quic.connect(port.address, { ...this.#sessionOptions, endpoint }).then(
+      (session) => {
+        socket.isBound = true;
+        connection.attach(session);
+      },
+      (error) => void this.#dialFailed(connection, socket, error, tries),
+    );
+  }
+
+  /** @returns undefined when the source addresses are used up. */
+  #newSocket(key: number, isIPv6: boolean): SharedSocket | undefined {
+    const { sources } = this.#settings;
+    let address = isIPv6 ? "[::]:0" : "0.0.0.0:0";
+    if (sources !== undefined) {
+      if (!sources.next()) return undefined;
+      address = hostPort(sources.address, sources.port);
+    }
+    const endpoint = newEndpoint(this.#quic, address);
+    const socket: SharedSocket = { key, endpoint, users: 0, isBound: false, rest: undefined };
+    this.#sockets.set(key, socket);
+    const lost = () => this.#socketLost(socket);
+    endpoint.closed.then(lost, lost);
+    return socket;
+  }
+
+  /** The socket could not be bound, or the session could not be set up. Nothing was sent. */
+  async #dialFailed(
+    connection: QuicConnection,
+    socket: SharedSocket,
+    error: unknown,
+    tries: number,
+  ): Promise<void> {
+    if (connection.isGone) return;
+    if (!socket.endpoint.destroyed) {
+      const kind = messageOf(error).startsWith("tls:") ? "tls" : "protocol";
+      return connection.end(this.named(connection, messageOf(error), kind), abortClose);
+    }
+    if (this.#sockets.get(socket.key) === socket) this.#sockets.delete(socket.key);
+    const cause = await endpointError(socket.endpoint);
+    if (connection.isGone) return;
+    const isTaken = codeOf(cause) === "EADDRINUSE";
+    if (isTaken && this.#settings.sources !== undefined && tries < maxSourceTries) {
+      return this.#dial(connection, socket.key, tries + 1);
+    }
+    connection.end(this.failuresOf(connection).of(cause, "unreachable"), abortClose);
+  }
+
+  /** The runtime has closed an endpoint that had been in use. */
+  #socketLost(socket: SharedSocket): void {
+    if (!socket.isBound || this.#sockets.get(socket.key) !== socket) return;
+    this.#sockets.delete(socket.key);
+    for (const connection of this.#connectionsWhere((id) => this.#socketOf[id] === socket)) {
+      connection.fail(this.named(connection, "the UDP socket was lost", "unreachable"), abortClose);
+    }
+  }
+
+  #portRefused(port: RemotePort): void {
+    const failure = port.failures.named("ECONNREFUSED", "refused");
+    for (const connection of this.#connectionsWhere((id) => this.#portOf[id] === port)) {
+      if (!connection.wasOpen) connection.end(failure, abortClose);
+    }
+  }
+
+  #connectionsWhere(isWanted: (id: number) => boolean): QuicConnection[] {
+    return this.connections.filter((connection) =>
+      connection !== undefined && isWanted(connection.id)
+    ) as QuicConnection[];
+  }
+
+  #handshaken(
+    connection: QuicConnection,
+    session: NativeSession,
+    handshake: NativeHandshake,
+  ): void {
+    const doubt = this.#options.insecure ? undefined : this.#doubtOf(session, handshake);
+    if (doubt !== undefined) {
+      return connection.end(this.named(connection, doubt, "tls"), badCertificateClose);
+    }
+    const port = this.#portOf[connection.id]!;
+    port.isProven = true;
+    port.probe.stop();
+    if (!this.#settings.datagrams) return connection.openStream(() => this.#open(connection));
+    if (session.maxDatagramSize > 0) return this.#open(connection);
+    const text = "the server takes no datagrams (RFC 9221)";
+    connection.end(this.named(connection, text, "protocol"), orderlyClose);
+  }
+
+  /** What is wrong with the server's certificate; undefined where nothing is. */
+  #doubtOf(session: NativeSession, { validationErrorReason }: NativeHandshake): string | undefined {
+    if (validationErrorReason !== undefined) return `certificate: ${validationErrorReason}`;
+    const address = this.#options.verifiedAddress;
+    if (address === undefined || session.peerCertificate?.checkIP(address) !== undefined) {
+      return undefined;
+    }
+    return `certificate: not valid for the address ${address}`;
+  }
+
+  #open(connection: QuicConnection): void {
+    this.#hasOpened = true;
+    this.#preferred = this.#attempts[connection.id]!;
+    connection.open();
+    this.handlers.open(connection.id);
+  }
+
+  protected failuresOf(connection: QuicConnection): NativeFailures {
+    return this.#portOf[connection.id]!.failures;
+  }
+
+  ended(connection: QuicConnection, failure: Failure | undefined): void {
+    const { id } = connection;
+    const socket = this.#socketOf[id];
+    const port = this.#portOf[id]!;
+    this.connections[id] = undefined;
+    this.#socketOf[id] = undefined;
+    if (socket !== undefined && --socket.users === 0) this.#restSocket(socket);
+    if (failure !== undefined) port.isProven = false;
+    if (!connection.wasOpen && this.#attemptNext(id, failure)) return;
+    this.handlers.close(id, failure);
+  }
+
+  /** Goes on to the target's next address where that makes sense. */
+  #attemptNext(id: number, failure: Failure | undefined): boolean {
+    const next = this.#attempts[id]! + 1;
+    if (this.#hasOpened || this.#isShut || next >= this.#ports.length) return false;
+    if (failure === undefined) {
+      // The caller waited too long for this address; the next one comes first from now on.
+      this.#preferred = next;
+      return false;
+    }
+    const isOfAddress = failure.kind === "refused" || failure.kind === "unreachable" ||
+      failure.kind === "timeout";
+    if (isOfAddress) this.#attempt(id, next);
+    return isOfAddress;
+  }
+
+  /** Nobody uses the socket any more; somebody may soon. */
+  #restSocket(socket: SharedSocket): void {
+    socket.rest = setTimeout(() => this.#release(socket), socketRestMs);
+    socket.rest.unref();
+  }
+
+  #release(socket: SharedSocket): void {
+    if (this.#sockets.get(socket.key) === socket) this.#sockets.delete(socket.key);
+    const closing = destroyEndpoint(socket.endpoint, endpointClosesWithinMs);
+    this.#closings.add(closing);
+    void closing.then(() => this.#closings.delete(closing));
+  }
+
+  async shutdown(): Promise<void> {
+    this.#isShut = true;
+    const connections = this.#connectionsWhere(() => true);
+    for (const connection of connections) connection.end(undefined, orderlyClose);
+    if (connections.length > 0) await Bun.sleep(lastRestMs);
+    for (const socket of [...this.#sockets.values()]) {
+      clearTimeout(socket.rest);
+      this.#release(socket);
+    }
+    for (const port of this.#ports.flat()) port.probe.stop();
+    this.stopTimers();
+    await Promise.all(this.#closings);
+  }
+}
