@@ -6,13 +6,13 @@ import type { Codec } from "../codec/codec.ts";
 import { type ExitCode, exitCodes, UsageError } from "../errors.ts";
 import { clientSnapshot, type SnapshotContext } from "../load/client_snapshot.ts";
 import { LoadGenerator } from "../load/load_generator.ts";
-import type { LoadSettings } from "../load/load_settings.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { labelRecord } from "../options/label.ts";
 import { serveStats } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { parseExpectation } from "../stats/expectations.ts";
 import type { ClientSnapshot } from "../stats/snapshot.ts";
+import { withoutConnections } from "../stats/stop_reason.ts";
 import { exitCodeOf, judge } from "../stats/verdict.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../transport/endpoint.ts";
 import { transports } from "../transport/registry.ts";
@@ -26,8 +26,8 @@ import { Results } from "./results.ts";
 /**
  * `holdfast client`: opens the connections, sends the load, reports.
  *
- * @returns the exit code of the run's verdict; 4 where no connection was open at the end that should
- * have been, 5 where this host was the reason.
+ * @returns the exit code of the run's verdict; 4 where the target left it without a connection or an
+ * answer, 5 where this host did.
  * @throws {HoldfastError} the run could not begin.
  */
 export async function run(
@@ -77,7 +77,7 @@ export async function run(
     });
     const snapshot: ClientSnapshot = { ...measured, verdict };
     results.finish(snapshot);
-    return exitCode(snapshot, plan);
+    return exitCode(snapshot, io);
   } finally {
     results.close();
   }
@@ -126,12 +126,15 @@ function serve(settings: ClientSettings, io: Io, read: () => ClientSnapshot) {
   return stats;
 }
 
-/** What connections say comes first: a verdict on messages means little when there were none. */
-function exitCode(snapshot: ClientSnapshot, plan: LoadSettings): ExitCode {
-  const { connections, verdict, interrupted } = snapshot;
-  const isWithoutConnections = connections.attempted > 0 && connections.open === 0 &&
-    plan.connections > 0;
-  if (interrupted || !isWithoutConnections) return exitCodeOf(verdict, interrupted);
-  const isHostLimit = connections.failures.some(({ kind }) => kind.startsWith("host-"));
-  return isHostLimit ? exitCodes.hostLimit : exitCodes.targetUnreachable;
+/**
+ * A target that could not be measured is an error: it gets its line on stderr, as errors that keep
+ * a run from starting do.
+ */
+function exitCode(snapshot: ClientSnapshot, io: Io): ExitCode {
+  const { verdict, interrupted, endpoint } = snapshot;
+  if (interrupted || verdict?.kind !== "stopped-by-limit") return exitCodeOf(verdict, interrupted);
+  io.note(`holdfast: ${endpoint}: ${verdict.reasons[0]}`);
+  return withoutConnections(snapshot)?.isOfHost === true
+    ? exitCodes.hostLimit
+    : exitCodes.targetUnreachable;
 }

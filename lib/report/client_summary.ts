@@ -220,7 +220,7 @@ const verdictNames: Record<Verdict["kind"], string> = {
   ok: "ok",
   "expectation-failed": "EXPECTATION FAILED",
   invalid: "INVALID: the generator or its host, not the target, was the limit",
-  "stopped-by-limit": "stopped by limit",
+  "stopped-by-limit": "STOPPED BY LIMIT",
 };
 
 function verdict(verdict: Verdict | undefined): string[] {

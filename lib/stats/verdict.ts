@@ -1,6 +1,7 @@
 import { type ExitCode, exitCodes } from "../errors.ts";
 import { evaluate, type Expectation } from "./expectations.ts";
 import type { FailureKind } from "./failure.ts";
+import { adviceFor } from "./failure_advice.ts";
 import {
   formatCores,
   formatCount,
@@ -9,7 +10,8 @@ import {
   formatRate,
   formatShare,
 } from "./figures.ts";
-import type { ClientSnapshot, Verdict } from "./snapshot.ts";
+import type { ClientSnapshot, ExpectationResult, Verdict } from "./snapshot.ts";
+import { withoutAnswers, withoutConnections } from "./stop_reason.ts";
 
 export interface JudgeSettings {
   readonly expectations: readonly Expectation[];
@@ -26,9 +28,13 @@ const minConnectRateShare = 0.9;
 const connectGraceMs = 250;
 
 /**
- * What the run proves. It is `invalid` where the generator, and not the target, is what kept it from
- * its plan; that comes before failed expectations, whose figures would then mean nothing. Where the
- * target held the generator up, that is the result: the run stays valid, and a reason says so.
+ * What the run proves.
+ *
+ * It is `stopped-by-limit` where the target, or this host, left it without any connection. It is
+ * `invalid` where the generator, and not the target, is what kept it from its plan; that comes before
+ * failed expectations, whose figures would then mean nothing. Where the target held the generator
+ * up, that is the result: the run stays valid, and a reason says so. A target that answers nothing
+ * stops the run too, unless expectations were given, which can be about just that.
  */
 export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdict {
   const late = [
@@ -36,19 +42,42 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
     ...lateGenerator(snapshot, settings.maxLatenessP99Ns),
   ];
   if (late.length > 0) late.push(...cpuEvidence(snapshot));
-  const faults = [...late, ...lateConnects(snapshot), ...hostLimits(snapshot)];
-  const results = settings.expectations.map((expectation) => evaluate(expectation, snapshot));
+  const stop = withoutConnections(snapshot);
+  // The reason of a stop by this host names its limit already.
+  const host = stop?.isOfHost === true ? [] : hostLimits(snapshot);
+  const faults = [...late, ...lateConnects(snapshot), ...host];
+  const unanswered = stop === undefined ? withoutAnswers(snapshot) : undefined;
+  const expectations = settings.expectations.map((expectation) => evaluate(expectation, snapshot));
+  const missed = missedExpectations(expectations);
+  const isStopped = stop !== undefined ||
+    (unanswered !== undefined && faults.length === 0 && expectations.length === 0);
+  return {
+    kind: isStopped
+      ? "stopped-by-limit"
+      : faults.length > 0
+      ? "invalid"
+      : missed.length > 0
+      ? "expectation-failed"
+      : "ok",
+    reasons: [
+      ...(stop === undefined ? [] : [stop.reason]),
+      ...faults,
+      ...(unanswered === undefined ? [] : [unanswered]),
+      ...missed,
+      ...slowTarget(snapshot),
+      ...closedLoop(snapshot),
+    ],
+    expectations,
+  };
+}
+
+function missedExpectations(results: readonly ExpectationResult[]): string[] {
   const failed = results.filter((result) => !result.passed);
-  const remarks = [...slowTarget(snapshot), ...closedLoop(snapshot)];
+  if (failed.length === 0) return [];
   const failures = failed.map(({ expectation, measured }) => `${expectation}: ${measured}`);
-  const missed = failed.length === 0 ? [] : [
+  return [
     `${failed.length} of ${results.length} expectations failed (${failures.join("; ")}).`,
   ];
-  return {
-    kind: faults.length > 0 ? "invalid" : failed.length > 0 ? "expectation-failed" : "ok",
-    reasons: [...faults, ...missed, ...remarks],
-    expectations: results,
-  };
 }
 
 /**
@@ -130,29 +159,20 @@ function cpuEvidence({ generator, steadyMs }: ClientSnapshot): string[] {
   return [`${used}: other processes on this host may have kept it from running.`];
 }
 
-const remedies: Partial<Record<FailureKind, { limit: string; remedy: string }>> = {
-  "host-fds": {
-    limit: "file descriptors",
-    remedy: "raise the limit (ulimit -n, or LimitNOFILE= of a service)",
-  },
-  "host-ports": {
-    limit: "source ports",
-    remedy: "widen net.ipv4.ip_local_port_range or use further source addresses",
-  },
-  "host-memory": {
-    limit: "memory for sockets",
-    remedy: "free memory, or raise net.ipv4.tcp_mem and the like",
-  },
+const hostResources: Partial<Record<FailureKind, string>> = {
+  "host-fds": "file descriptors",
+  "host-ports": "source ports",
+  "host-memory": "memory for sockets",
 };
 
 /** Connections that this host refused say nothing about the target. */
 function hostLimits({ connections }: ClientSnapshot): string[] {
   return connections.failures.flatMap(({ kind, count, firstAtMs, firstDetail }) => {
-    const known = remedies[kind];
-    if (known === undefined) return [];
+    const resource = hostResources[kind];
+    if (resource === undefined) return [];
     return [
-      `This host ran out of ${known.limit} for ${formatCount(count)} connections, first after ` +
-      `${formatElapsed(firstAtMs)} (${firstDetail}); ${known.remedy}.`,
+      `This host ran out of ${resource} for ${formatCount(count)} connections, first after ` +
+      `${formatElapsed(firstAtMs)} (${firstDetail}); ${adviceFor(kind, firstDetail)}.`,
     ];
   });
 }

@@ -1,0 +1,39 @@
+import type { FailureKind } from "./failure.ts";
+
+/** What TLS libraries say, and what a user can do about it; the first that fits counts. */
+const tlsAdvice: readonly (readonly [said: RegExp, advice: string])[] = [
+  [/ALTNAME/, "give the name that is in the certificate with --servername"],
+  [/CERTIFICATE_REQUIRED/, "the server asks for a certificate: give one with --cert and --key"],
+  [/NO_APPLICATION_PROTOCOL/, "offer a protocol that the server speaks with --alpn"],
+  [/HAS_EXPIRED|NOT_YET_VALID/, "renew the certificate, or accept any with --insecure"],
+  [/CERT|VERIFY_LEAF/, "trust its authority with --ca, or accept any certificate with --insecure"],
+  [
+    /WRONG_VERSION|UNEXPECTED_MESSAGE|UNEXPECTED_RECORD|HTTP/,
+    "what listens there does not speak TLS: name another port, or an endpoint without TLS",
+  ],
+];
+
+const advice: Record<FailureKind, string> = {
+  refused: "check that the server runs and that this is its port",
+  reset: "the server may speak another protocol, or take no more connections",
+  timeout: "check the address, the protocol and the firewalls on the way",
+  dns: "check the name, or give an address",
+  tls: "check that the server speaks TLS, and with which certificate",
+  protocol: "name the protocol that the server speaks",
+  "host-fds": "raise the limit (ulimit -n, or LimitNOFILE= of a service)",
+  "host-ports": "widen net.ipv4.ip_local_port_range or use further source addresses",
+  "host-memory": "free memory, or raise net.ipv4.tcp_mem and the like",
+  idle: "check that the server still runs, and how long it lets connections be idle",
+  "closed-by-peer": "the server may speak another protocol, or take no more connections",
+  unreachable: "check the address and the route to it",
+};
+
+/**
+ * What a user can do about connections that failed, as a clause without a full stop.
+ *
+ * @param detail the native error of one of them.
+ */
+export function adviceFor(kind: FailureKind, detail: string): string {
+  const special = kind === "tls" ? tlsAdvice.find(([said]) => said.test(detail)) : undefined;
+  return special?.[1] ?? advice[kind];
+}
