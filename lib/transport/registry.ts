@@ -1,4 +1,5 @@
 import type { Scheme } from "./endpoint.ts";
+import { quic } from "./quic.ts";
 import { tcp } from "./tcp.ts";
 import { tls } from "./tls.ts";
 import type { Transport } from "./transport.ts";
@@ -6,4 +7,4 @@ import { udp } from "./udp.ts";
 import { ws, wss } from "./websocket.ts";
 
 /** The transport of each scheme. */
-export const transports = { tcp, tls, udp, ws, wss } as Readonly<Record<Scheme, Transport>>;
+export const transports: Readonly<Record<Scheme, Transport>> = { tcp, tls, udp, ws, wss, quic };
