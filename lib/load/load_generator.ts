@@ -13,6 +13,7 @@ import { Pacer } from "./pacer.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { SteadyMeter } from "./steady_meter.ts";
+import { unreadableAnswer } from "./unreadable_answer.ts";
 
 /** Messages in one step, so that answers are read in between. */
 const messagesPerStep = 16_384;
@@ -27,11 +28,6 @@ const orderlyEnds = 2000;
 const leaveNs = 500e6;
 /** Timeouts are noticed this much late at most. */
 const longestSleepNs = 50e6;
-
-const unreadable: Failure = {
-  kind: "protocol",
-  detail: "what came is not an answer: the target speaks another protocol or damages bytes",
-};
 
 /** What a generator needs of its surroundings. */
 export interface GeneratorSurroundings {
@@ -70,6 +66,8 @@ export class LoadGenerator implements ConnectionHandlers {
   private planStartNs = Infinity;
   private drainEndNs = Infinity;
   private intervalStartNs = 0;
+  /** What the first connection brought that was no answer; the failure of all such connections. */
+  private unreadable: Failure | undefined;
   /** Connections whose orderly end is awaited. */
   private leaving = 0;
   /** Since when the plan waits for the ledger, which is full; Infinity when it does not. */
@@ -132,7 +130,12 @@ export class LoadGenerator implements ConnectionHandlers {
       codec,
       this.ledger,
       this.recorder,
-      { ended: (id) => this.sendNext(id), unreadable: (id) => this.abort(id, unreadable) },
+      {
+        ended: (id) => this.sendNext(id),
+        unreadable: (id, bytes, offset) => {
+          this.abort(id, this.unreadable ??= unreadableAnswer(bytes, offset));
+        },
+      },
       trace,
     );
     this.meter = new SteadyMeter(this.sender, this.receiver);

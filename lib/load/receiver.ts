@@ -22,8 +22,11 @@ export interface ReceiverSettings {
 export interface ReceiverEvents {
   /** An answer ended a message of this connection (answered, or lost as corrupted). */
   ended(connection: number): void;
-  /** The bytes are not answers; the framing is lost and the connection is of no more use. */
-  unreadable(connection: number): void;
+  /**
+   * What came (`bytes` from `offset` on) is no answer: the framing is lost and the connection is of
+   * no more use.
+   */
+  unreadable(connection: number, bytes: Uint8Array, offset: number): void;
 }
 
 /**
@@ -111,7 +114,7 @@ export class Receiver {
     while (offset >= 0 && bytes.length - offset >= headerBytes) {
       const available = bytes.length - offset;
       if (codec.readHeader(bytes, offset, available) !== headerOk) {
-        return this.giveUp(connection);
+        return this.giveUp(connection, bytes, offset);
       }
       const { answerBytes, answerSequence } = codec;
       if (available < answerBytes) {
@@ -135,7 +138,7 @@ export class Receiver {
       this.headerFill[connection] = 0;
       const at = connection * this.headerBytes;
       if (this.codec.readHeader(this.headers, at, this.headerBytes) !== headerOk) {
-        this.giveUp(connection);
+        this.giveUp(connection, this.headers.subarray(at, at + this.headerBytes), 0);
         return -1;
       }
       this.start(connection, this.codec.answerBytes, this.codec.answerSequence);
@@ -220,8 +223,8 @@ export class Receiver {
     this.trace?.answered(connection, sequence, atNs, serviceNs);
   }
 
-  private giveUp(connection: number): void {
+  private giveUp(connection: number, bytes: Uint8Array, offset: number): void {
     this.anomalies.corrupted++;
-    this.events.unreadable(connection);
+    this.events.unreadable(connection, bytes, offset);
   }
 }
