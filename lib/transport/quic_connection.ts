@@ -1,32 +1,20 @@
 import type { Failure } from "../stats/failure.ts";
+import { DatagramSender } from "./quic_datagrams.ts";
 import { abortClose, orderlyClose } from "./quic_failure.ts";
-import {
-  drainable,
-  type NativeClose,
-  type NativeSession,
-  type NativeStream,
-  type NativeWriter,
-} from "./quic_native.ts";
+import type { NativeClose, NativeSession, NativeStream } from "./quic_native.ts";
+import { QuicByteStream, sendBufferBytes, type StreamUser } from "./quic_stream.ts";
 import type { ConnectionHandlers } from "./transport.ts";
 
-/** Largest payload of a datagram: what lsquic fits into a packet of 1,200 bytes. */
-export const maxDatagramBytes = 1150;
-
-/** Bytes that `send` accepts before the network has taken any; the window that a sender can fill. */
-const sendBufferBytes = 64 * 1024;
-/** Datagrams that may wait for the congestion window. */
-const maxWaitingDatagrams = 1024;
-/** More than ever wait, so that the runtime drops none. */
-const nativeWaitingDatagrams = 65535;
 /** After FIN, how long the peer has to end its side before the session is closed anyway. */
 const lingerMs = 1000;
 /** And how long that close may wait for the peer's acknowledgements. */
 const closeWithinMs = 10_000;
 /**
- * The end of a session looks like FIN to whoever reads the stream, and is known a millisecond or
- * two later.
+ * To whoever reads the stream the end of a session looks like FIN, or like a reset of the stream; it
+ * is known a millisecond or two later, on a busy machine some more.
  */
-const endIsKnownAfterMs = 10;
+const endIsKnownAfterMs = 30;
+const resetIsKnownAfterMs = 200;
 
 // States, as bits.
 const isOpen = 1;
@@ -45,6 +33,12 @@ const isGone = 64;
 const answersByDatagram = 128;
 /** Nothing can be written any more, and the close that says why is on its way. */
 const isStopped = 256;
+/** What is blocked are datagrams, of which no event tells. */
+const awaitsDatagrams = 512;
+/** CONNECTION_CLOSE has been asked for. */
+const isClosing = 1024;
+
+const cannotSend = isBlocked | isStopped | isFinished | isAsked | isGone;
 
 /** The dialer or listener that a connection belongs to. */
 export interface QuicOwner {
@@ -72,22 +66,20 @@ export interface QuicOwner {
  * The runtime reads whatever comes and grants the peer new credit for it, whether or not anybody
  * takes it: `pause` cannot hold up a peer. What comes in meanwhile is kept up to `maxUnreadBytes`;
  * above that the connection is ended, so that memory stays bounded.
+ *
+ * An orderly close sends FIN and reads on, dropping what comes, until the peer's FIN: a session that
+ * ends takes away from the peer what it has not read yet.
  */
-export class QuicConnection {
+export class QuicConnection implements StreamUser {
   /** -1 where a listener has not let it in yet. */
   id: number;
   readonly #owner: QuicOwner;
   #state = 0;
   #session: NativeSession | undefined;
-  #stream: NativeStream | undefined;
-  #writer: NativeWriter | undefined;
-  #read: (() => void) | undefined;
-  #drains: Promise<unknown> | undefined;
-  /** When patience with the peer's end of an orderly close is over; 0: it is not awaited. */
+  #stream: QuicByteStream | undefined;
+  #datagrams: DatagramSender | undefined;
+  /** When patience with the peer's part in an orderly close is over; 0: it is not awaited. */
   #lingersUntilMs = 0;
-  #isClosing = false;
-  #datagramsAccepted = 0;
-  #datagramsSent = 0;
   /** The owner's tick at which something last moved. */
   activeAt: number;
   /** Packets that had come in when they were last counted, and the tick of the last new one. */
@@ -132,28 +124,30 @@ export class QuicConnection {
         then();
       },
       // The session is ending, which says why, or the runtime has no stream left for it.
-      (error) => this.#afterwards(() => this.fail(this.#owner.failureOf(this, error), abortClose)),
+      (error) => {
+        const fail = () => this.fail(this.#owner.failureOf(this, error), abortClose);
+        this.#afterwards(resetIsKnownAfterMs, fail);
+      },
     );
   }
 
   /** The connection counts as open from now on. */
   open(): void {
-    const session = this.#session!;
-    session.maxPendingDatagrams = nativeWaitingDatagrams;
+    this.#datagrams = new DatagramSender(this.#session!);
     this.#state |= isOpen;
     this.activeAt = this.heardAt = this.#owner.tick;
   }
 
   /** The stream of this connection: the one that this side opened, or the peer's first. */
-  takeStream(stream: NativeStream): void {
-    if (this.isGone || this.#stream !== undefined || stream.direction !== "bidi") {
-      return stream.destroy();
+  takeStream(native: NativeStream): void {
+    if (this.isGone || this.#stream !== undefined || native.direction !== "bidi") {
+      return native.destroy();
     }
-    stream.highWaterMark = sendBufferBytes;
+    const stream = new QuicByteStream(native, this);
     this.#stream = stream;
-    this.#writer = stream.writer;
-    if (this.#state & isAsked) this.#finishStream();
-    void this.#readStream(stream);
+    if (this.#state & isPaused) stream.pause();
+    if (this.#state & isAsked) stream.finish();
+    void stream.read();
   }
 
   takeDatagram(bytes: Uint8Array): void {
@@ -163,98 +157,70 @@ export class QuicConnection {
     this.#owner.handlers.data(this.id, bytes, false);
   }
 
+  received(bytes: Uint8Array): void {
+    if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
+    this.#state &= ~answersByDatagram;
+    this.activeAt = this.#owner.tick;
+    this.#owner.handlers.data(this.id, bytes, false);
+  }
+
   send(bytes: Uint8Array, offset: number, length: number, messageBytes: number): number {
     const state = this.#state;
-    if ((state & (isOpen | isBlocked | isStopped | isFinished | isAsked | isGone)) !== isOpen) {
-      return 0;
-    }
-    const writer = this.#writer;
-    if (writer === undefined || state & answersByDatagram) {
-      return this.#sendDatagrams(bytes, offset, length, messageBytes);
-    }
-    const room = writer.desiredSize;
-    if (room === null) {
+    if ((state & (isOpen | cannotSend)) !== isOpen) return 0;
+    const stream = this.#stream;
+    const accepted = stream === undefined || state & answersByDatagram
+      ? this.#sendDatagrams(bytes, offset, length, messageBytes)
+      : stream.write(bytes, offset, length);
+    if (accepted < 0) {
       this.#state |= isStopped;
-      this.#afterwards(() => this.#peerStopped("the peer has stopped reading (STOP_SENDING)"));
+      this.#peerStopped("the peer has stopped reading (STOP_SENDING)");
       return 0;
     }
-    let accepted = Math.min(room, length);
-    if (accepted > 0) {
-      const isWhole = offset === 0 && accepted === bytes.length;
-      // The runtime copies before it returns.
-      const piece = isWhole ? bytes : bytes.subarray(offset, offset + accepted);
-      if (writer.writeSync(piece)) this.activeAt = this.#owner.tick;
-      else accepted = 0;
-    }
-    if (accepted < length) this.#block(writer);
+    if (accepted > 0) this.activeAt = this.#owner.tick;
+    if (accepted < length) this.#state |= isBlocked;
     return accepted;
   }
 
   #sendDatagrams(bytes: Uint8Array, offset: number, length: number, messageBytes: number): number {
-    const session = this.#session!;
-    const limitBytes = session.maxDatagramSize;
-    if (messageBytes > limitBytes) {
-      const text = `a datagram of ${messageBytes} bytes is above the peer's limit of ${limitBytes}`;
+    const datagrams = this.#datagrams!;
+    if (messageBytes > datagrams.limitBytes) {
+      const text = `a datagram of ${messageBytes} bytes is above the peer's limit of ` +
+        `${datagrams.limitBytes}`;
       this.fail(this.#owner.named(this, text, "protocol"), orderlyClose);
       return 0;
     }
-    let accepted = 0;
-    while (accepted < length && this.#hasRoomForDatagram(session)) {
-      const start = offset + accepted;
-      const end = Math.min(start + messageBytes, offset + length);
-      // It fits and the session is open, so that nothing can be left to report.
-      session.sendDatagram(bytes.subarray(start, end)).catch(ignore);
-      this.#datagramsAccepted++;
-      accepted = end - offset;
-    }
-    if (accepted > 0) this.activeAt = this.#owner.tick;
+    const accepted = datagrams.send(bytes, offset, length, messageBytes);
     if (accepted < length) {
-      this.#state |= isBlocked;
+      this.#state |= awaitsDatagrams;
       this.#owner.watch(this);
     }
     return accepted;
   }
 
-  #hasRoomForDatagram(session: NativeSession): boolean {
-    if (this.#datagramsAccepted - this.#datagramsSent < maxWaitingDatagrams) return true;
-    this.#datagramsSent = Number(session.stats.datagramsSent);
-    return this.#datagramsAccepted - this.#datagramsSent < maxWaitingDatagrams;
-  }
-
-  #block(writer: NativeWriter): void {
-    this.#state |= isBlocked;
-    if (this.#drains !== undefined) return;
-    this.#drains = writer[drainable]() ?? Promise.resolve();
-    this.#drains.then(() => this.#drained(), ignore);
-  }
-
-  #drained(): void {
-    this.#drains = undefined;
-    const state = this.#state;
-    if (state & isGone) return;
-    this.#state = state & ~isBlocked;
-    if (state & isFinished) this.#endWriting();
-    else if ((state & (isBlocked | isAsked)) === isBlocked) this.#owner.handlers.drain(this.id);
+  drained(): void {
+    if ((this.#state & isBlocked) === 0 || this.isGone) return;
+    this.#state &= ~(isBlocked | awaitsDatagrams);
+    if ((this.#state & (isFinished | isAsked)) === 0) this.#owner.handlers.drain(this.id);
   }
 
   pause(): void {
     if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
     this.#state |= isPaused;
+    this.#stream?.pause();
     this.#owner.watch(this);
   }
 
   resume(): void {
     this.#state &= ~isPaused;
-    const read = this.#read;
-    this.#read = undefined;
-    read?.();
+    this.#stream?.resume();
   }
 
   finish(): void {
     const state = this.#state;
     if ((state & (isOpen | isFinished | isAsked | isGone)) !== isOpen) return;
     if (this.#stream === undefined) return; // datagrams have no end
-    this.#finishStream();
+    this.#state |= isFinished;
+    this.#stream.finish();
     if (state & isEnded) this.#linger();
   }
 
@@ -265,7 +231,8 @@ export class QuicConnection {
     this.#state |= isAsked;
     this.resume();
     if (this.#stream === undefined) return this.#closeSession();
-    if ((state & isFinished) === 0) this.#finishStream();
+    this.#state |= isFinished;
+    this.#stream.finish();
     this.#linger();
   }
 
@@ -293,26 +260,21 @@ export class QuicConnection {
    */
   check(nowMs: number): boolean {
     if (this.isGone) return false;
-    let isAwaited = false;
-    if (this.#state & isPaused) {
-      isAwaited = true;
-      const unread = Number(this.#stream?.stats.bytesAccumulated ?? 0n);
-      if (unread > this.#owner.maxUnreadBytes) {
-        const text = `${unread} bytes came in that this side could not read in time`;
-        this.fail(this.#owner.named(this, text, "host-memory"), abortClose);
-        return false;
-      }
+    const { maxUnreadBytes } = this.#owner;
+    const unreadBytes = this.#state & isPaused ? this.#stream?.unreadBytes ?? 0 : 0;
+    if (unreadBytes > maxUnreadBytes) {
+      const text =
+        `${unreadBytes} bytes came that could not be read, above the ${maxUnreadBytes} ` +
+        `that may wait`;
+      this.fail(this.#owner.named(this, text, "host-memory"), abortClose);
+    } else if (this.#lingersUntilMs > 0 && nowMs > this.#lingersUntilMs) {
+      if (this.#state & isClosing) this.end(undefined, orderlyClose);
+      else this.#closeSession();
+    } else if (this.#state & awaitsDatagrams && this.#datagrams!.hasRoom) {
+      this.drained();
     }
-    if (this.#state & isBlocked && this.#drains === undefined) {
-      if (this.#hasRoomForDatagram(this.#session!)) {
-        this.#state &= ~isBlocked;
-        if ((this.#state & isAsked) === 0) this.#owner.handlers.drain(this.id);
-      } else isAwaited = true;
-    }
-    if (this.#lingersUntilMs > 0) {
-      isAwaited = true;
-      if (nowMs > this.#lingersUntilMs) this.#losePatience();
-    }
+    const isAwaited = (this.#state & (isPaused | awaitsDatagrams)) !== 0 ||
+      this.#lingersUntilMs > 0;
     return isAwaited && !this.isGone;
   }
 
@@ -322,54 +284,16 @@ export class QuicConnection {
     this.#owner.watch(this);
   }
 
-  #losePatience(): void {
-    if (this.#isClosing) this.end(undefined, orderlyClose);
-    else this.#closeSession();
-  }
-
   /** CONNECTION_CLOSE, once the peer has acknowledged all that was accepted. */
   #closeSession(): void {
-    this.#state |= isAsked;
-    this.#isClosing = true;
+    this.#state |= isAsked | isClosing;
     this.#lingersUntilMs = performance.now() + closeWithinMs;
     this.#owner.watch(this);
-    this.#session!.close().catch(ignore);
+    this.#session!.close().catch(() => {}); // told by `closed`
   }
 
-  #finishStream(): void {
-    this.#state |= isFinished;
-    // While a drain is awaited the runtime takes no FIN; it follows the drain.
-    if (this.#drains === undefined) this.#endWriting();
-  }
-
-  #endWriting(): void {
-    this.#writer!.endSync();
-  }
-
-  /** One loop a connection; nothing in it is made for a message but the runtime's own batch. */
-  async #readStream(stream: NativeStream): Promise<void> {
-    const iterator = stream[Symbol.asyncIterator]();
-    for (;;) {
-      let result: IteratorResult<Uint8Array[], unknown>;
-      try {
-        result = await iterator.next();
-      } catch {
-        return this.#afterwards(() => this.#peerStopped("the peer has reset the stream"));
-      }
-      if (result.done) return this.#readEnded();
-      for (const bytes of result.value) {
-        if (this.#state & isPaused) await new Promise<void>((resolve) => this.#read = resolve);
-        if (this.#state & isGone) return;
-        if (this.#state & isAsked) continue;
-        this.#state &= ~answersByDatagram;
-        this.activeAt = this.#owner.tick;
-        this.#owner.handlers.data(this.id, bytes, false);
-      }
-    }
-  }
-
-  #readEnded(): void {
-    this.#afterwards(() => {
+  readEnded(): void {
+    this.#afterwards(endIsKnownAfterMs, () => {
       this.#state |= isEnded;
       // Whoever finished first has everything now, and closes.
       if (this.#state & (isFinished | isAsked)) this.#closeSession();
@@ -377,16 +301,21 @@ export class QuicConnection {
     });
   }
 
+  readFailed(): void {
+    this.#peerStopped("the peer has reset the stream (RESET_STREAM)");
+  }
+
   #peerStopped(text: string): void {
-    if (this.#state & isAsked) return;
-    this.fail(this.#owner.named(this, text, "reset"), abortClose);
+    this.#afterwards(resetIsKnownAfterMs, () => {
+      this.fail(this.#owner.named(this, text, "reset"), abortClose);
+    });
   }
 
   /** Acts on the end of something unless it turns out to be the end of the session. */
-  #afterwards(act: () => void): void {
+  #afterwards(afterMs: number, act: () => void): void {
     setTimeout(() => {
       if (!this.isGone) act();
-    }, endIsKnownAfterMs);
+    }, afterMs);
   }
 
   #sessionClosed(error: unknown): void {
@@ -398,12 +327,10 @@ export class QuicConnection {
   }
 
   #report(failure: Failure | undefined): void {
-    this.#read?.();
+    this.#stream?.release();
     this.#owner.ended(this, failure);
   }
 }
 
 /** Which connection a native session carries, for callbacks that all sessions share. */
 export const connectionOfSession = new WeakMap<NativeSession, QuicConnection>();
-
-function ignore(): void {}

@@ -2,8 +2,9 @@ import { SocketAddress } from "node:net";
 import { messageOf } from "../errors.ts";
 import type { Failure } from "../stats/failure.ts";
 import { codeOf, NativeFailures } from "./native_failure.ts";
-import { connectionOfSession, maxDatagramBytes, QuicConnection } from "./quic_connection.ts";
+import { connectionOfSession, QuicConnection } from "./quic_connection.ts";
 import { QuicConnections, surface } from "./quic_connections.ts";
+import { maxDatagramBytes } from "./quic_datagrams.ts";
 import { abortClose, badCertificateClose, orderlyClose } from "./quic_failure.ts";
 import {
   destroyEndpoint,
