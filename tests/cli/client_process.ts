@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { ClientSnapshot } from "../../lib/stats/snapshot.ts";
+import { parseSnapshot } from "../../lib/stats/snapshot_json.ts";
+import { assertBalanced } from "../load/books.ts";
+
+const program = join(import.meta.dir, "../../mod.ts");
+
+/** What a `holdfast client` left behind. */
+export interface ClientOutcome {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+  /** What `--json` wrote; undefined where the run did not begin. */
+  readonly snapshot: ClientSnapshot | undefined;
+}
+
+/**
+ * Runs `holdfast client` as a process of its own. Its books are checked when it wrote any.
+ *
+ * @param executable the command in front of `client`; the source with this runtime when left out.
+ */
+export async function runClient(
+  args: readonly string[],
+  executable: readonly string[] = [process.execPath, program],
+): Promise<ClientOutcome> {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-client-"));
+  const json = join(directory, "run.json");
+  try {
+    const child = Bun.spawn(
+      [...executable, "client", ...args, "--quiet", "--stats", "off", "--json", json],
+      { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 40_000, killSignal: "SIGKILL" },
+    );
+    const [out, err, exitCode] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    return { exitCode, out, err, snapshot: await readSnapshot(json) };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function readSnapshot(path: string): Promise<ClientSnapshot | undefined> {
+  const text = existsSync(path) ? await Bun.file(path).text() : "";
+  if (text === "") return undefined;
+  const snapshot = parseSnapshot(text);
+  assert.ok(snapshot.role === "client");
+  assertBalanced(snapshot.messages);
+  assertBalanced(snapshot.steady);
+  assert.equal(snapshot.messages.inFlight + snapshot.messages.queued, 0, "open after the run");
+  return snapshot;
+}
+
+/**
+ * The snapshot of a run in which every message was answered as it should be. On a machine that is
+ * busy with other things the generator may have missed some of its plan, and have said so.
+ */
+export function allAnswered({ exitCode, err, out, snapshot }: ClientOutcome): ClientSnapshot {
+  assert.ok(exitCode === 0 || exitCode === 3, err + out);
+  assert.equal(err, "");
+  assert.ok(snapshot !== undefined);
+  const { messages, anomalies, connections, verdict } = snapshot;
+  assert.equal(verdict?.kind, exitCode === 0 ? "ok" : "invalid");
+  assert.ok(messages.sent > 0, out);
+  assert.equal(messages.answered, messages.sent, out);
+  assert.equal(messages.sent + messages.unsent.generatorLate, messages.due, out);
+  const { reordered: _, ...wrong } = anomalies;
+  assert.deepEqual(wrong, { duplicated: 0, late: 0, corrupted: 0, unknown: 0 });
+  assert.equal(connections.opened, connections.requested);
+  assert.equal(connections.open, connections.requested);
+  assert.deepEqual(connections.failures, []);
+  return snapshot;
+}
