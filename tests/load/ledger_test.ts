@@ -339,6 +339,20 @@ test("settle() does not take answers for a connection that was there before", ()
   assert.deepEqual([timedOut, ledger.steady.lostTimeout], [0, 0]);
 });
 
+test("settle() knows neither the next message nor those that the ring has forgotten", () => {
+  const ledger = new MessageLedger({ connections: 1, timeoutNs: 1e9, sequenceBits: 32 });
+  const issued = 0x10000 + 10;
+  for (let i = 0; i < issued; i++) {
+    ledger.markSent(0, ledger.issue(0, i, 1, true));
+    assert.equal(ledger.settle(0, i), settledAnswer);
+    ledger.expire(0);
+  }
+  assert.equal(ledger.settle(0, issued - 1), settledDuplicate);
+  for (const unknown of [issued, issued + 1, 0, 2 ** 32 - 1]) {
+    assert.equal(ledger.settle(0, unknown), settledUnknown);
+  }
+});
+
 test("expire() calls an answer to a message that it gave up late, sent whole or in part", () => {
   const ledger = new MessageLedger({ connections: 1, timeoutNs: 10, sequenceBits: 32 });
   const sent = ledger.issue(0, 0, 1, true);

@@ -117,15 +117,15 @@ test("run() without a load holds the connections", async () => {
 function watchOpen(connections: number) {
   const samples: number[] = [];
   let timer: ReturnType<typeof setInterval> | undefined;
-  const during = ({ ledger }: LoadGenerator, phaseOf: () => Phase) => {
-    timer = setInterval(() => {
-      if (phaseOf() !== "steady") return;
-      for (let id = 0; id < connections; id++) samples.push(ledger.openOn(id));
-    }, 2);
-  };
   return {
     samples,
-    start: (generator: LoadGenerator) => during(generator, () => generator.phase),
+    start(generator: LoadGenerator) {
+      timer = setInterval(() => {
+        // The phase is over a little before the generator's next step notices.
+        if (generator.phase !== "steady" || nowNs() >= generator.steadyEndNs) return;
+        for (let id = 0; id < connections; id++) samples.push(generator.ledger.openOn(id));
+      }, 2);
+    },
     stop: () => clearInterval(timer),
   };
 }
@@ -223,11 +223,14 @@ test("interval sends on each connection from its opening on, evenly phased", asy
         ((sentNs - generator.startNs) / 1e6 - phaseMs) / intervalMs
       );
       const first = Math.floor(turns[0]!);
-      // Its turns follow each other, each a little after its time.
+      // Its turns follow each other, each a little after its time, and some right at it.
+      let leastMs = Infinity;
       for (const [k, turn] of turns.entries()) {
         const lateMs = (turn - first - k) * intervalMs;
+        leastMs = Math.min(leastMs, lateMs);
         expectUndisturbed(lateMs >= 0 && lateMs < 25, `turn ${k} of ${id} is ${lateMs} ms late`);
       }
+      expectUndisturbed(leastMs < 3, `every turn of ${id} is at least ${leastMs} ms late`);
       const firstTurnAfterOpenMs = Math.ceil((id * 60 - phaseMs) / intervalMs) * intervalMs;
       const firstMs = first * intervalMs;
       expectUndisturbed(
@@ -396,7 +399,16 @@ test("connections that the target closes are counted, and the run goes on with t
   const { open, lost, failures } = snapshot.connections;
   assert.deepEqual([open, lost], [6, 6]);
   const kinds = Object.fromEntries(failures.map(({ kind, count }) => [kind, count]));
-  assert.deepEqual(kinds, { "closed-by-peer": 3, reset: 3 });
+  // A reset that a write runs into before the event loop hears of it closes without an error.
+  const byPeer = kinds["closed-by-peer"] ?? 0;
+  assert.ok(byPeer >= 3, JSON.stringify(kinds));
+  assert.deepEqual(
+    kinds,
+    byPeer === 6 ? { "closed-by-peer": 6 } : {
+      "closed-by-peer": byPeer,
+      reset: 6 - byPeer,
+    },
+  );
   const { messages } = snapshot;
   assert.equal(messages.due, 1200);
   assert.equal(lostOf(messages), messages.lost.closed);

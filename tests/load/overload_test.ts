@@ -68,7 +68,9 @@ test(
     assert.ok(messages.unsent.heldBack > 1000, text);
     assert.ok(generator.heldBackSends >= messages.unsent.heldBack, text);
     const verdict = judge(snapshot, { expectations: [], maxLatenessP99Ns: Infinity });
-    assert.equal(verdict.kind, "ok", verdict.reasons.join(" "));
+    const reasons = verdict.reasons.join(" ");
+    assert.match(reasons, /target held sends back/);
+    assert.doesNotMatch(reasons, /generator did not keep|generator was late/);
   },
   20_000,
 );
