@@ -25,7 +25,7 @@ export interface ClientOutcome {
  */
 export async function runClient(
   args: readonly string[],
-  executable: readonly string[] = [process.execPath, program],
+  executable: readonly string[] = [process.execPath, "--no-warnings", program],
 ): Promise<ClientOutcome> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-client-"));
   const json = join(directory, "run.json");
