@@ -65,7 +65,11 @@ export function clientSnapshot(
   };
 }
 
+/** A ramp shorter than this says more about a single connect than about a rate. */
+const shortestRampSeconds = 0.1;
+
 function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
+  const plannedRampSeconds = (settings.connections - 1) / settings.connectsPerSecond;
   return {
     requested: settings.connections,
     attempted: pool.attempted,
@@ -74,7 +78,7 @@ function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
     failed: pool.failed,
     lost: pool.lost,
     failures: pool.failures.counts(),
-    requestedPerSecond: settings.connections > 1 ? settings.connectsPerSecond : 0,
+    requestedPerSecond: plannedRampSeconds < shortestRampSeconds ? 0 : settings.connectsPerSecond,
     achievedPerSecond: pool.achievedPerSecond,
   };
 }
