@@ -1,14 +1,26 @@
 import type { FailureKind } from "./failure.ts";
 
-/** What TLS libraries say, and what a user can do about it; the first that fits counts. */
+/** What TLS and QUIC libraries say, and what a user can do about it; the first that fits counts. */
 const tlsAdvice: readonly (readonly [said: RegExp, advice: string])[] = [
-  [/ALTNAME/, "give the name that is in the certificate with --servername"],
-  [/CERTIFICATE_REQUIRED/, "the server asks for a certificate: give one with --cert and --key"],
-  [/NO_APPLICATION_PROTOCOL/, "offer a protocol that the server speaks with --alpn"],
-  [/HAS_EXPIRED|NOT_YET_VALID/, "renew the certificate, or accept any with --insecure"],
-  [/CERT|VERIFY_LEAF/, "trust its authority with --ca, or accept any certificate with --insecure"],
   [
-    /WRONG_VERSION|UNEXPECTED_MESSAGE|UNEXPECTED_RECORD|HTTP/,
+    /ALTNAME|(?:hostname|IP address) mismatch/i,
+    "give the name that is in the certificate with --servername",
+  ],
+  [
+    /CERTIFICATE.REQUIRED/i,
+    "the server asks for a certificate: give one with --cert and --key",
+  ],
+  [/NO.APPLICATION.PROTOCOL/i, "offer a protocol that the server speaks with --alpn"],
+  [
+    /HAS.EXPIRED|NOT.YET.VALID/i,
+    "renew the certificate, or accept any with --insecure",
+  ],
+  [
+    /CERT|VERIFY.LEAF/i,
+    "trust its authority with --ca, or accept any certificate with --insecure",
+  ],
+  [
+    /WRONG_VERSION|UNEXPECTED_MESSAGE|UNEXPECTED_RECORD/,
     "what listens there does not speak TLS: name another port, or an endpoint without TLS",
   ],
 ];
@@ -34,6 +46,8 @@ const advice: Record<FailureKind, string> = {
  * @param detail the native error of one of them.
  */
 export function adviceFor(kind: FailureKind, detail: string): string {
-  const special = kind === "tls" ? tlsAdvice.find(([said]) => said.test(detail)) : undefined;
+  const special = kind === "tls" || detail.includes("TLS alert")
+    ? tlsAdvice.find(([said]) => said.test(detail))
+    : undefined;
   return special?.[1] ?? advice[kind];
 }

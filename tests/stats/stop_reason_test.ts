@@ -135,6 +135,9 @@ test("adviceFor() has something to do for every kind, and more for what TLS says
     ["EPROTO: error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", /not speak TLS/],
     ["EPROTO: SSL routines:OPENSSL_internal:TLSV1_ALERT_NO_APPLICATION_PROTOCOL", /--alpn/],
     ["EPROTO: SSL routines:OPENSSL_internal:TLSV1_CERTIFICATE_REQUIRED", /--cert and --key/],
+    ["certificate: Hostname mismatch connect 127.0.0.1:4433", /--servername/],
+    ["certificate: self signed certificate in certificate chain", /--ca.*--insecure/],
+    ["QUIC CRYPTO_ERROR, TLS alert 120 (no application protocol)", /--alpn/],
   ];
   for (const [detail, advice] of cases) assert.match(adviceFor("tls", detail), advice, detail);
 });
