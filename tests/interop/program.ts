@@ -68,6 +68,11 @@ export class Program implements AsyncDisposable {
     this.#child.stdin.end();
   }
 
+  /** Ctrl-C. */
+  interrupt(): void {
+    this.#child.kill("SIGINT");
+  }
+
   /** Its exit code, once everything that it wrote was read. */
   async ended(): Promise<number> {
     await this.#reading;

@@ -1,0 +1,50 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { parseEndpoint } from "../../lib/transport/endpoint.ts";
+import { allAnswered, runClient } from "../cli/client_process.ts";
+import { Directory, Program } from "./program.ts";
+
+const root = join(import.meta.dir, "../..");
+
+test("dist/holdfast, copied alone, is server and client on every transport", async () => {
+  const compiled = Bun.spawnSync([join(root, "compile.sh")], { timeout: 100_000 });
+  assert.equal(compiled.exitCode, 0, compiled.stderr.toString());
+  using directory = new Directory();
+  const bare = join(directory.path, "box");
+  mkdirSync(bare);
+  const name = process.platform === "win32" ? "holdfast.exe" : "holdfast";
+  const executable = join(bare, name);
+  copyFileSync(join(root, "dist", name), executable);
+
+  const schemes = ["tcp", "tls", "udp", "ws", "wss", "quic"];
+  const certificates = join(directory.path, "certificates");
+  await using server = new Program([
+    ...[executable, "server", ...schemes.map((scheme) => `${scheme}://127.0.0.1:0`)],
+    ...["--write-cert", certificates, "--stats", "127.0.0.1:0"],
+  ], bare);
+  const [, stats] = await server.says(/^statistics on (\S+)$/m);
+  const endpoints = [...server.text.matchAll(/^listening on (\S+)$/gm)]
+    .map(([, text]) => parseEndpoint(text!));
+  assert.deepEqual(endpoints.map(({ scheme }) => scheme), schemes);
+
+  for (const { scheme, port } of endpoints) {
+    const isSecure = ["tls", "wss", "quic"].includes(scheme);
+    const trust = isSecure ? ["--ca", join(certificates, "ca.pem")] : [];
+    const load = ["-c", "10", "-r", "200", "-t", "300ms", "--verify"];
+    const target = `${scheme}://127.0.0.1:${port}`;
+    allAnswered(await runClient([target, ...trust, ...load], [executable]));
+  }
+  const snapshot = await (await fetch(`${stats}stats`)).json();
+  assert.equal(snapshot.total.bytesReceived, snapshot.total.bytesSent);
+  const page = await (await fetch(stats!)).text();
+  assert.match(page, /<html/);
+
+  server.interrupt();
+  assert.equal(await server.ended(), 0, server.text);
+  assert.match(server.text, /holdfast server, /);
+  // Nothing is unpacked beside it.
+  assert.deepEqual(readdirSync(bare), [name]);
+}, 120_000);
