@@ -415,6 +415,22 @@ test("connections that the target closes are counted, and the run goes on with t
   assert.ok(messages.answered > 1000, JSON.stringify(messages));
 });
 
+test("run() matches DNS answers by 16-bit ids, round after round", async () => {
+  await using server = await ChildServer.start("echo_server.ts", {});
+  const { snapshot, books } = await runLoad({
+    endpoint: `tcp://127.0.0.1:${server.port}`,
+    load: poisson(60_000),
+    message: "example.com/A",
+    connections: 3,
+    durationMs: 1500,
+  });
+  const { messages, anomalies, answerStatuses } = snapshot;
+  assert.ok(messages.sent > 80_000 && books.messages.at(-1)!.sequence > 0x10000);
+  assert.deepEqual([messages.answered, messages.sent], [messages.due, messages.due]);
+  assert.deepEqual(answerStatuses, { echoed: messages.answered });
+  assert.deepEqual(Object.values(anomalies), [0, 0, 0, 0, 0]);
+}, 20_000);
+
 test("second() sees balanced books and all that is recorded, second by second", async () => {
   await using server = await startServer({ delayMs: 5 });
   const { snapshot, responseOfSeconds, generator } = await runLoad({

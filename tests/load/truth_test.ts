@@ -155,19 +155,19 @@ async function assertDelay(
 
 test("LoadGenerator shows a delay of 5 ms over TCP", async () => {
   const delays = [{ ms: 5, share: 1 }];
-  await undisturbed(4, () => assertDelay({ delays }, 800, { 1: 5, 10: 5, 50: 5, 90: 5, 99: 5 }));
+  await undisturbed(8, () => assertDelay({ delays }, 800, { 1: 5, 10: 5, 50: 5, 90: 5, 99: 5 }));
 }, 30_000);
 
 test("LoadGenerator shows a delay of 50 ms over UDP", async () => {
   const delays = [{ ms: 50, share: 1 }];
   const known = { 1: 50, 10: 50, 50: 50, 90: 50, 99: 50 };
-  await undisturbed(4, () => assertDelay({ transport: "udp", delays }, 800, known));
+  await undisturbed(8, () => assertDelay({ transport: "udp", delays }, 800, known));
 }, 30_000);
 
 test("LoadGenerator shows two delays in their shares", async () => {
   const delays = [{ ms: 10, share: 0.8 }, { ms: 100, share: 0.2 }];
   const known = { 10: 10, 50: 10, 70: 10, 90: 100, 99: 100 };
-  await undisturbed(4, () => assertDelay({ delays }, 1000, known));
+  await undisturbed(8, () => assertDelay({ delays }, 1000, known));
 }, 30_000);
 
 /** A run in the middle of which the server stands still, and for how long it did. */
@@ -193,7 +193,7 @@ function shareAbove(histogram: Histogram, ns: number): number {
 test(
   "LoadGenerator shows a freeze of the server as the waiting of all that was due in it",
   async () => {
-    await undisturbed(3, async () => {
+    await undisturbed(4, async () => {
       await using server = await startServer({});
       const ratePerSecond = 2000;
       const durationMs = 4000;
@@ -236,7 +236,7 @@ test(
 );
 
 test("LoadGenerator keeps intended times where the sends are held up", async () => {
-  await undisturbed(3, async () => {
+  await undisturbed(4, async () => {
     const frameBytes = 256 * 1024;
     await using server = await startServer({ frameBytes, receiveBufferBytes: 65_536 });
     const ratePerSecond = 60;
