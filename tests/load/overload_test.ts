@@ -1,5 +1,6 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
+import { mostOpenOf16Bits } from "../../lib/load/ledger.ts";
 import { judge } from "../../lib/stats/verdict.ts";
 import { ChildServer } from "./child_server.ts";
 import { poisson, runLoad, uniform } from "./load_run.ts";
@@ -74,3 +75,24 @@ test(
   },
   20_000,
 );
+
+test("a closed loop keeps as many outstanding as ids allow, and goes on", async () => {
+  await using server = await ChildServer.start("echo_server.ts", {});
+  let most = 0;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const { snapshot } = await runLoad({
+    endpoint: `tcp://127.0.0.1:${server.port}`,
+    load: { kind: "inflight", outstanding: 60_000 },
+    message: "example.com/A",
+    durationMs: 700,
+    isTraced: false,
+    during: ({ ledger }) => timer = setInterval(() => most = Math.max(most, ledger.openOn(0)), 1),
+  });
+  clearInterval(timer);
+  const { messages, anomalies } = snapshot;
+  const text = JSON.stringify({ messages, most });
+  assert.ok(most > 10_000 && most <= mostOpenOf16Bits, text);
+  assert.ok(messages.sent > 2 * mostOpenOf16Bits, text);
+  assert.equal(messages.answered, messages.due, text);
+  assert.deepEqual(Object.values(anomalies), [0, 0, 0, 0, 0]);
+}, 20_000);
