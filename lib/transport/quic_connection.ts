@@ -29,8 +29,8 @@ const isAsked = 16;
 const isPaused = 32;
 /** The close has been reported. */
 const isGone = 64;
-/** What came last was a datagram, so that answers are datagrams. */
-const answersByDatagram = 128;
+/** What is sent are datagrams: the caller wants that, or what came last was one. */
+const sendsDatagrams = 128;
 /** Nothing can be written any more, and the close that says why is on its way. */
 const isStopped = 256;
 /** What is blocked are datagrams, of which no event tells. */
@@ -131,10 +131,10 @@ export class QuicConnection implements StreamUser {
     );
   }
 
-  /** The connection counts as open from now on. */
-  open(): void {
+  /** The connection counts as open from now on; `datagrams` says that it will never have a stream. */
+  open(datagrams: boolean): void {
     this.#datagrams = new DatagramSender(this.#session!);
-    this.#state |= isOpen;
+    this.#state |= datagrams ? isOpen | sendsDatagrams : isOpen;
     this.activeAt = this.heardAt = this.#owner.tick;
   }
 
@@ -146,20 +146,22 @@ export class QuicConnection implements StreamUser {
     const stream = new QuicByteStream(native, this);
     this.#stream = stream;
     if (this.#state & isPaused) stream.pause();
-    if (this.#state & isAsked) stream.finish();
+    if (this.#state & (isFinished | isAsked)) stream.finish();
     void stream.read();
+    this.drained(); // a listener has nowhere to send to before
   }
 
   takeDatagram(bytes: Uint8Array): void {
     if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
-    this.#state |= answersByDatagram;
+    this.#state |= sendsDatagrams;
     this.activeAt = this.#owner.tick;
+    if (this.#stream === undefined) this.drained();
     this.#owner.handlers.data(this.id, bytes, false);
   }
 
   received(bytes: Uint8Array): void {
     if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
-    this.#state &= ~answersByDatagram;
+    this.#state &= ~sendsDatagrams;
     this.activeAt = this.#owner.tick;
     this.#owner.handlers.data(this.id, bytes, false);
   }
@@ -167,10 +169,9 @@ export class QuicConnection implements StreamUser {
   send(bytes: Uint8Array, offset: number, length: number, messageBytes: number): number {
     const state = this.#state;
     if ((state & (isOpen | cannotSend)) !== isOpen) return 0;
-    const stream = this.#stream;
-    const accepted = stream === undefined || state & answersByDatagram
+    const accepted = state & sendsDatagrams
       ? this.#sendDatagrams(bytes, offset, length, messageBytes)
-      : stream.write(bytes, offset, length);
+      : this.#stream?.write(bytes, offset, length) ?? 0;
     if (accepted < 0) {
       this.#state |= isStopped;
       this.#peerStopped("the peer has stopped reading (STOP_SENDING)");
@@ -218,9 +219,9 @@ export class QuicConnection implements StreamUser {
   finish(): void {
     const state = this.#state;
     if ((state & (isOpen | isFinished | isAsked | isGone)) !== isOpen) return;
-    if (this.#stream === undefined) return; // datagrams have no end
+    if (state & sendsDatagrams && this.#stream === undefined) return; // datagrams have no end
     this.#state |= isFinished;
-    this.#stream.finish();
+    this.#stream?.finish();
     if (state & isEnded) this.#linger();
   }
 

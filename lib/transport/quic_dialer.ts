@@ -319,7 +319,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
   #open(connection: QuicConnection): void {
     this.#hasOpened = true;
     this.#preferred = this.#attempts[connection.id]!;
-    connection.open();
+    connection.open(this.#settings.datagrams);
     this.handlers.open(connection.id);
   }
 

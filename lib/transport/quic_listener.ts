@@ -45,8 +45,8 @@ export interface QuicServerOptions {
  *
  * A connection is a session with the first bidirectional stream that the peer opens; no more are
  * allowed. It is open when the handshake is complete, so that a peer that only sends datagrams has
- * one too. What is sent goes the way of what came last: as datagrams of `messageBytes` each in answer
- * to a datagram, and where there is no stream; else on the stream.
+ * one too. What is sent goes the way of what came last: as datagrams of `messageBytes` each, or on the
+ * stream. Before anything came there is nowhere to send to: `send` accepts nothing, `drain` follows.
  */
 export class QuicListener extends QuicConnections implements Listener {
   readonly endpoint: Endpoint;
@@ -124,7 +124,7 @@ export class QuicListener extends QuicConnections implements Listener {
     const id = this.#ids.take();
     connection.id = id;
     this.connections[id] = connection;
-    connection.open();
+    connection.open(false);
     this.handlers.open(id);
   }
 

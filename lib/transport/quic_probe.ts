@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import { codeOf } from "./native_failure.ts";
 
-/** An attempt to connect this soon after a probe needs none of its own. */
+/** Probes are at least this far apart, however many connections ask. */
 const againMs = 100;
 
 /**
@@ -20,6 +20,7 @@ export class PortProbe {
   #isOpening = false;
   #isStopped = true;
   #askedAtMs = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param refused called when the port turns out to be closed. */
   constructor(address: string, port: number, refused: () => void) {
@@ -28,12 +29,19 @@ export class PortProbe {
     this.#refused = refused;
   }
 
-  /** Sends a probe, unless one was sent a moment ago. Failures of its own mean nothing. */
+  /** Sends a probe, at once or soon. Failures of its own mean nothing. */
   ask(): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#askedAtMs < againMs) return;
-    this.#askedAtMs = nowMs;
     this.#isStopped = false;
+    if (this.#timer !== undefined) return;
+    const waitMs = this.#askedAtMs + againMs - performance.now();
+    if (waitMs <= 0) return this.#ask();
+    this.#timer = setTimeout(() => this.#ask(), waitMs);
+    this.#timer.unref();
+  }
+
+  #ask(): void {
+    this.#timer = undefined;
+    this.#askedAtMs = performance.now();
     if (this.#socket !== undefined) this.#send(this.#socket);
     else if (!this.#isOpening) void this.#open();
   }
@@ -73,7 +81,8 @@ export class PortProbe {
   /** Something listens there, or nobody wants to know any more. */
   stop(): void {
     this.#isStopped = true;
-    this.#askedAtMs = -Infinity;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#socket?.close();
     this.#socket = undefined;
   }
