@@ -3,6 +3,7 @@ import { isIPv6 } from "node:net";
 import { FileError, messageOf } from "../errors.ts";
 import { SourcePorts } from "../host/source_ports.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
+import { loadAuthorities, loadCertificate } from "../transport/certificates.ts";
 import { resolveHost } from "../transport/resolve.ts";
 import type { DialSettings, SourceAddresses } from "../transport/transport.ts";
 import type { ClientSettings } from "./options.ts";
@@ -10,7 +11,7 @@ import type { ClientSettings } from "./options.ts";
 /**
  * What the transport needs to know, with the files read.
  *
- * @throws {FileError} a certificate or a key cannot be read.
+ * @throws {FileError} a certificate or a key cannot be read or used.
  * @throws {TargetUnreachableError} the host does not resolve.
  */
 export async function dialSettings(
@@ -30,10 +31,15 @@ export async function dialSettings(
     tls: {
       insecure: settings.insecure,
       alpn: settings.alpn,
-      ...(caFile === undefined ? {} : { ca: readText(caFile, "--ca") }),
+      ...(caFile === undefined ? {} : {
+        ca: ofOption(`--ca ${caFile}`, () => loadAuthorities(readText(caFile, "--ca"))),
+      }),
       ...(servername === undefined ? {} : { servername }),
       ...(certFile === undefined || keyFile === undefined ? {} : {
-        certificate: { cert: readText(certFile, "--cert"), key: readText(keyFile, "--key") },
+        certificate: ofOption(
+          `--cert ${certFile} --key ${keyFile}`,
+          () => loadCertificate(readText(certFile, "--cert"), readText(keyFile, "--key")),
+        ),
       }),
     },
   };
@@ -49,6 +55,17 @@ async function sourcePorts(
   const [target = ""] = await resolveHost(endpoint.host);
   const address = isIPv6(target) ? "::" : "0.0.0.0";
   return new SourcePorts({ addresses: [address], firstPort: first, lastPort: last });
+}
+
+/** Says with an error of a file's content which option named the file. */
+function ofOption<T>(option: string, load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    const message = messageOf(error);
+    if (!(error instanceof FileError) || message.startsWith("--")) throw error;
+    throw new FileError(`${option}: ${message}`, { cause: error });
+  }
 }
 
 /** The text of a file that an option names. */

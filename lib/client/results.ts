@@ -25,6 +25,8 @@ export class Results {
   readonly trace: MessageTrace | undefined;
 
   private readonly outputs: Output[] = [];
+  /** The first failure to write. */
+  private failure: unknown;
   private readonly json: Output | undefined;
   private readonly csv: CsvLog | undefined;
   private readonly hdr: HdrLog | undefined;
@@ -40,6 +42,7 @@ export class Results {
     const { csvFile, jsonFile, hdrFile } = settings;
     if (csvFile !== undefined) {
       this.csv = new CsvLog(this.open(csvFile), { epochMs: Date.now(), atNs: nowNs() });
+      this.csv.flush();
       this.trace = traceInto(this.csv);
     }
     if (jsonFile !== undefined) this.json = this.open(jsonFile);
@@ -49,12 +52,31 @@ export class Results {
         comments: [`holdfast ${run.version}`, ...settingLines(run)],
       });
     }
+    if (this.failure !== undefined) {
+      this.close();
+      throw this.failure;
+    }
   }
 
+  /** A file that cannot be written any more gets no further bytes, and the run goes on. */
   private open(path: string): Output {
     const output = openOutput(path, this.io);
-    this.outputs.push(output);
-    return output;
+    let isBroken = false;
+    const attempt = (operation: () => void) => {
+      if (isBroken) return;
+      try {
+        operation();
+      } catch (error) {
+        isBroken = true;
+        this.failure ??= error;
+      }
+    };
+    const lasting: Output = {
+      write: (bytes) => attempt(() => output.write(bytes)),
+      close: () => attempt(() => output.close()),
+    };
+    this.outputs.push(lasting);
+    return lasting;
   }
 
   start(generator: LoadGenerator): void {
@@ -63,7 +85,7 @@ export class Results {
 
   /** A second is over. */
   second(interval: ClientHistograms, startNs: number, endNs: number, snapshot: ClientSnapshot) {
-    const runStartNs = this.generator?.startNs ?? startNs;
+    const runStartNs = this.generator?.times.startNs ?? startNs;
     this.hdr?.interval((startNs - runStartNs) / 1e6, (endNs - runStartNs) / 1e6, { ...interval });
     this.csv?.flush();
     if (this.settings.quiet || snapshot.phase === "done") return;
@@ -72,7 +94,11 @@ export class Results {
     else this.io.note(line);
   }
 
-  /** The run is over. With `--csv -` stdout belongs to the rows, and the summary goes to stderr. */
+  /**
+   * The run is over. With `--csv -` stdout belongs to the rows, and the summary goes to stderr.
+   *
+   * @throws {FileError} a file could not be written to its end; everything else was.
+   */
   finish(snapshot: ClientSnapshot): void {
     this.csv?.flush();
     this.io.live("");
@@ -81,6 +107,8 @@ export class Results {
       else this.io.out(line);
     }
     if (this.json !== undefined) writeSnapshotJson(this.json, snapshot);
+    this.close();
+    if (this.failure !== undefined) throw this.failure;
   }
 
   close(): void {

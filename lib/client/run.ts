@@ -8,7 +8,7 @@ import { clientSnapshot, type SnapshotContext } from "../load/client_snapshot.ts
 import { LoadGenerator } from "../load/load_generator.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { labelRecord } from "../options/label.ts";
-import { serveStats } from "../report/http.ts";
+import { serveStats, type StatsServer } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { parseExpectation } from "../stats/expectations.ts";
 import type { ClientSnapshot } from "../stats/snapshot.ts";
@@ -64,7 +64,7 @@ export async function run(
       ...(results.trace === undefined ? {} : { trace: results.trace }),
     });
     results.start(generator);
-    const stats = serve(settings, io, () => clientSnapshot(generator, context));
+    const stats = serve(commandLine, io, () => clientSnapshot(generator, context));
     try {
       await generator.run(signal);
     } finally {
@@ -118,10 +118,15 @@ function codecFor(settings: ClientSettings, traits: TransportTraits): Codec {
   return createEchoCodec({ sizeBytes: settings.sizeBytes, framing });
 }
 
-function serve(settings: ClientSettings, io: Io, read: () => ClientSnapshot) {
+function serve(
+  { settings, given }: CommandLine<ClientSettings>,
+  io: Io,
+  read: () => ClientSnapshot,
+): StatsServer | undefined {
   const address = settings.statsAddress;
   if (address === "off") return undefined;
-  const stats = serveStats({ hostname: address.host, port: address.port, read });
+  const { host: hostname, port } = address;
+  const stats = serveStats({ hostname, port, isExact: given.has("statsAddress"), read });
   if (!settings.quiet) io.note(`statistics on ${stats.url}`);
   return stats;
 }

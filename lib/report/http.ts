@@ -9,8 +9,10 @@ import { prometheusContentType, prometheusText } from "./prometheus.ts";
 
 export interface StatsServerSettings {
   readonly hostname: string;
-  /** The first port to try, and the 49 after it where it is taken; 0 lets the kernel choose. */
+  /** 0 lets the kernel choose. */
   readonly port: number;
+  /** Where the port is taken: an error, or (when left out) the next free one of the 49 after it. */
+  readonly isExact?: boolean;
   /** The state of now. Called only when somebody asks. */
   readonly read: () => Snapshot;
 }
@@ -32,10 +34,11 @@ const eventIntervalMs = 1_000;
  *
  * @throws {HostLimitError} no port is free, or the address cannot be bound.
  */
-export function serveStats({ hostname, port, read }: StatsServerSettings): StatsServer {
+export function serveStats(settings: StatsServerSettings): StatsServer {
+  const { hostname, port, isExact = false, read } = settings;
   const events = new EventStream(read);
   const app = makeApp(read, events, isLoopback(hostname));
-  const lastPort = port === 0 ? 0 : Math.min(port + portsToTry - 1, 65_535);
+  const lastPort = port === 0 || isExact ? port : Math.min(port + portsToTry - 1, 65_535);
   for (let candidate = port; candidate <= lastPort; candidate++) {
     try {
       const server = Bun.serve({
@@ -64,8 +67,11 @@ export function serveStats({ hostname, port, read }: StatsServerSettings): Stats
       );
     }
   }
+  const taken = port === lastPort
+    ? `port ${port} of ${hostname} is in use`
+    : `the ports ${port} to ${lastPort} of ${hostname} are all in use`;
   throw new HostLimitError(
-    `cannot serve statistics: the ports ${port} to ${lastPort} of ${hostname} are all in use; ` +
+    `cannot serve statistics: ${taken}; ` +
       `choose another with --stats host:port, or --stats off`,
   );
 }

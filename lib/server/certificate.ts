@@ -31,7 +31,13 @@ export async function serverCertificate(
 ): Promise<CertificatePair> {
   const { certFile, keyFile, writeCertDirectory } = settings;
   if (certFile !== undefined && keyFile !== undefined) {
-    return loadCertificate(readPem(certFile, "--cert"), readPem(keyFile, "--key"));
+    const [cert, key] = [readPem(certFile, "--cert"), readPem(keyFile, "--key")];
+    try {
+      return loadCertificate(cert, key);
+    } catch (cause) {
+      if (!(cause instanceof FileError)) throw cause;
+      throw new FileError(`--cert ${certFile} --key ${keyFile}: ${cause.message}`, { cause });
+    }
   }
   const made = await makeCertificate(subjectOf(hosts));
   if (writeCertDirectory !== undefined) writeCertificate(writeCertDirectory, made);

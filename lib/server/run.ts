@@ -77,7 +77,7 @@ export async function run(
     try {
       for (const { name } of served) io.out(`listening on ${name}`);
       const descriptors = new DescriptorWatch((line) => io.note(line));
-      await serveUntilStopped(settings, io, signal, read, () => {
+      await serveUntilStopped(commandLine, io, signal, read, () => {
         notes.flush(elapsedMs());
         descriptors.look();
       });
@@ -116,7 +116,7 @@ async function certificateOf(
 
 /** Reports from time to time, until the signal is aborted or the duration is over. */
 async function serveUntilStopped(
-  settings: ServerSettings,
+  { settings, given }: CommandLine<ServerSettings>,
   io: Io,
   signal: AbortSignal,
   read: () => ServerSnapshot,
@@ -125,6 +125,7 @@ async function serveUntilStopped(
   const stats = settings.statsAddress === "off" ? undefined : serveStats({
     hostname: settings.statsAddress.host,
     port: settings.statsAddress.port,
+    isExact: given.has("statsAddress"),
     read,
   });
   if (stats !== undefined) io.out(`statistics on ${stats.url}`);

@@ -55,11 +55,11 @@ function unknownMetric(name: string, text: string): UsageError {
     .map((known) => ({ known, distance: editDistance(name, known) }))
     .sort((a, b) => a.distance - b.distance)[0];
   const suggestion = near !== undefined && near.distance <= Math.max(2, name.length / 3)
-    ? `; did you mean ${near.known}?`
-    : ";";
+    ? `; did you mean ${near.known}? There are: `
+    : "; there are: ";
   return new UsageError(
     `expectation ${JSON.stringify(text)} names the unknown metric ${JSON.stringify(name)}` +
-      `${suggestion} There are: ${metricNames.join(", ")}`,
+      `${suggestion}${metricNames.join(", ")}`,
   );
 }
 

@@ -73,7 +73,7 @@ export function parseEndpoint(text: string): Endpoint {
 
 function parsePorts(portText: string, scheme: Scheme, text: string) {
   const [firstText = "", lastText, ...rest] = portText.split("-");
-  const port = parsePort(firstText, text);
+  const port = parsePort(firstText === "" ? portText : firstText, text);
   if (lastText === undefined) return { port, lastPort: port };
   if (scheme !== "quic") {
     throw new UsageError(

@@ -10,8 +10,13 @@ import { clientSnapshot, histogramOfMs, serverSnapshot } from "../stats/sample_s
 const started: StatsServer[] = [];
 afterAll(() => Promise.all(started.map((server) => server.stop())));
 
-function serve(read: () => Snapshot, hostname = "127.0.0.1", port = 0): StatsServer {
-  const server = serveStats({ hostname, port, read });
+function serve(
+  read: () => Snapshot,
+  hostname = "127.0.0.1",
+  port = 0,
+  isExact = false,
+): StatsServer {
+  const server = serveStats({ hostname, port, isExact, read });
   started.push(server);
   return server;
 }
@@ -118,11 +123,15 @@ test("nothing is read once the last listener has gone", async () => {
   assert.equal(reads, before);
 }, 20_000);
 
-test("serveStats() takes the next free port", async () => {
+test("serveStats() takes the next free port, unless it must be that one", async () => {
   const taken = serve(() => serverSnapshot());
   const next = serve(() => clientSnapshot(), "127.0.0.1", taken.port);
   assert.ok(next.port > taken.port && next.port < taken.port + 50);
   assert.equal((await (await fetch(new URL("stats", next.url))).json()).role, "client");
+  assert.throws(
+    () => serve(() => clientSnapshot(), "127.0.0.1", taken.port, true),
+    (error) => error instanceof HostLimitError && /port \d+ of 127.* is in use/.test(error.message),
+  );
 });
 
 test("serveStats() says what cannot be bound", async () => {
