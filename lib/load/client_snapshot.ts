@@ -23,8 +23,11 @@ export function clientSnapshot(
   context: SnapshotContext,
 ): ClientSnapshot {
   const { settings, ledger, codec, meter, recorder } = generator;
-  const atNs = Math.min(nowNs(), generator.doneNs);
-  const steadyNs = Math.max(0, Math.min(atNs, generator.steadyEndNs) - generator.steadyStartNs);
+  const atNs = Math.min(nowNs(), generator.times.doneNs);
+  const steadyNs = Math.max(
+    0,
+    Math.min(atNs, generator.times.steadyEndNs) - generator.times.steadyStartNs,
+  );
   const perSecond = (count: number) => steadyNs > 0 ? count / (steadyNs / 1e9) : 0;
   const steady = messageCounts(ledger.steady);
   const used = meter.used();
@@ -36,11 +39,11 @@ export function clientSnapshot(
     codec: codec.name,
     messageBytes: codec.messageBytes,
     arrivals: settings.load.kind,
-    phase: generator.phase,
-    elapsedMs: Math.max(0, atNs - generator.startNs) / 1e6,
+    phase: generator.times.phase,
+    elapsedMs: Math.max(0, atNs - generator.times.startNs) / 1e6,
     steadyMs: steadyNs / 1e6,
     steadyPlannedMs: settings.durationMs,
-    interrupted: generator.isInterrupted,
+    interrupted: generator.times.isInterrupted,
     connections: connectionCounts(generator),
     messages: messageCounts(ledger.outside, ledger.steady),
     steady,

@@ -1,4 +1,5 @@
 import { MessageCounters } from "./message_counters.ts";
+import { MessageRing } from "./message_ring.ts";
 
 const vacant = 0;
 const waiting = 1;
@@ -40,27 +41,17 @@ export interface LedgerSettings {
 /**
  * Every message between its intended time and its end, in the order of their intended times.
  *
- * Messages are numbered from 0; message s lives in slot s mod capacity of a ring of typed arrays, so
- * that issuing, answering and timing out cost no allocation and no search. Because the order is that
- * of intended times, the reply timeout needs no timers: only the oldest message can be overdue.
- * Slots that are settled keep their state until the ring comes round, which is how a duplicate or
- * late answer is told from one to a message that never was.
+ * Messages are numbered from 0 and kept in a ring, so that issuing, answering and timing out cost no
+ * allocation and no search. Because the order is that of intended times, the reply timeout needs no
+ * timers: only the oldest message can be overdue. Slots that are settled keep their state until the
+ * ring comes round, which is how a duplicate or late answer is told from one to a message that never
+ * was.
  *
- * A message costs 34 bytes, a connection 29.
+ * A connection costs 29 bytes.
  */
-export class MessageLedger {
+export class MessageLedger extends MessageRing {
   readonly outside = new MessageCounters();
   readonly steady = new MessageCounters();
-
-  intendedNs: Float64Array;
-  sentNs: Float64Array;
-  /** Time between the message and the one before it in the plan. */
-  gapNs: Float32Array;
-  /** Sequence number of the next message that waits on the same connection, or -1. */
-  private next: Float64Array;
-  private connection: Int32Array;
-  private state: Uint8Array;
-  private epoch: Uint8Array;
 
   /** Told of each message that times out; a closed loop sends the next one then. */
   timedOut: ((connection: number) => void) | undefined;
@@ -73,37 +64,21 @@ export class MessageLedger {
   /** Messages of a connection that wait or are in flight. */
   private readonly openMessages: Uint32Array;
 
-  private capacity = 1 << 16;
-  private mask = this.capacity - 1;
-  /** The oldest message that may still be open, and the number that the next one gets. */
-  private head = 0;
-  private tail = 0;
   private readonly timeoutNs: number;
   private readonly wide: boolean;
   private readonly maxMessages: number;
 
   constructor(settings: LedgerSettings) {
+    super();
     this.timeoutNs = settings.timeoutNs;
     this.wide = settings.sequenceBits === 32;
     this.maxMessages = settings.maxMessages ?? 1 << 23;
-    this.intendedNs = new Float64Array(this.capacity);
-    this.sentNs = new Float64Array(this.capacity);
-    this.gapNs = new Float32Array(this.capacity);
-    this.next = new Float64Array(this.capacity);
-    this.connection = new Int32Array(this.capacity).fill(-1);
-    this.state = new Uint8Array(this.capacity);
-    this.epoch = new Uint8Array(this.capacity);
     this.firstWaiting = new Float64Array(settings.connections).fill(-1);
     this.lastWaiting = new Float64Array(settings.connections).fill(-1);
     this.connectionEpoch = new Uint8Array(settings.connections);
     this.inFlightOutside = new Uint32Array(settings.connections);
     this.inFlightSteady = new Uint32Array(settings.connections);
     this.openMessages = new Uint32Array(settings.connections);
-  }
-
-  /** Slot of a message in `intendedNs`, `sentNs` and `gapNs`. */
-  slotOf(sequence: number): number {
-    return sequence & this.mask;
   }
 
   /** Whether `issue` would refuse: as many messages are unanswered as the ledger can hold. */
@@ -134,7 +109,7 @@ export class MessageLedger {
    * @returns its sequence number. The caller has asked `isFull` and `isFullOn` before.
    */
   issue(connection: number, intendedNs: number, gapNs: number, isSteady: boolean): number {
-    if (this.tail - this.head >= this.capacity) this.grow();
+    this.reserve();
     if (!this.wide && this.tail - this.head >= 0x10000) this.skipAmbiguous(connection);
     const sequence = this.tail++;
     const slot = sequence & this.mask;
@@ -237,7 +212,7 @@ export class MessageLedger {
     const low = this.wide ? this.tail >>> 0 : this.tail & 0xffff;
     let back = low - answerSequence;
     if (back <= 0) back += step;
-    const oldest = Math.max(0, this.tail - this.capacity);
+    const { oldest } = this;
     let result: Settlement = settledUnknown;
     for (let sequence = this.tail - back; sequence >= oldest; sequence -= step) {
       const slot = sequence & this.mask;
@@ -339,7 +314,7 @@ export class MessageLedger {
       const slot = this.tail++ & this.mask;
       this.state[slot] = vacant;
       this.connection[slot] = -1;
-      if (this.tail - this.head >= this.capacity) this.grow();
+      this.reserve();
     }
   }
 
@@ -352,30 +327,5 @@ export class MessageLedger {
       if (this.epoch[slot] === this.connectionEpoch[connection]) return true;
     }
     return false;
-  }
-
-  private grow(): void {
-    const oldMask = this.mask;
-    const oldest = Math.max(0, this.tail - this.capacity);
-    const capacity = this.capacity * 2;
-    const mask = capacity - 1;
-    const moved = <A extends Float64Array | Float32Array | Int32Array | Uint8Array>(
-      from: A,
-      to: A,
-    ): A => {
-      for (let sequence = oldest; sequence < this.tail; sequence++) {
-        to[sequence & mask] = from[sequence & oldMask]!;
-      }
-      return to;
-    };
-    this.intendedNs = moved(this.intendedNs, new Float64Array(capacity));
-    this.sentNs = moved(this.sentNs, new Float64Array(capacity));
-    this.gapNs = moved(this.gapNs, new Float32Array(capacity));
-    this.next = moved(this.next, new Float64Array(capacity));
-    this.connection = moved(this.connection, new Int32Array(capacity).fill(-1));
-    this.state = moved(this.state, new Uint8Array(capacity));
-    this.epoch = moved(this.epoch, new Uint8Array(capacity));
-    this.capacity = capacity;
-    this.mask = mask;
   }
 }

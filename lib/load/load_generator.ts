@@ -1,33 +1,30 @@
 import type { Codec } from "../codec/codec.ts";
 import { nowNs } from "../stats/clock.ts";
 import type { Failure } from "../stats/failure.ts";
-import type { ClientHistograms, Phase } from "../stats/snapshot.ts";
+import type { ClientHistograms } from "../stats/snapshot.ts";
 import type { ConnectionHandlers, Dialer, TransportTraits } from "../transport/transport.ts";
+import { ClosedLoop } from "./closed_loop.ts";
 import { ConnectionPool } from "./connection_pool.ts";
 import { LatencyRecorder } from "./latency_recorder.ts";
 import { MessageLedger } from "./ledger.ts";
+import { holding, type LoadLoop } from "./load_loop.ts";
 import type { LoadSettings } from "./load_settings.ts";
-import { createMessageSource, type MessageSource, noConnection, notDue } from "./message_source.ts";
+import { createMessageSource } from "./message_source.ts";
 import type { MessageTrace } from "./message_trace.ts";
+import { OpenLoop } from "./open_loop.ts";
 import { Pacer } from "./pacer.ts";
 import { Receiver } from "./receiver.ts";
+import { RunTimes } from "./run_times.ts";
 import { Sender } from "./sender.ts";
 import { SteadyMeter } from "./steady_meter.ts";
 import { unreadableAnswer } from "./unreadable_answer.ts";
 
-/** Messages in one step, so that answers are read in between. */
-const messagesPerStep = 16_384;
-/** How long after the end of the plan its last messages are still sent, late. */
-const catchUpNs = 100e6;
-/** How many messages that were never sent are counted one by one; more than that by the schedule. */
-const countedOneByOne = 1_000_000;
-/** How long answers are awaited after an interrupt. */
-const interruptedDrainNs = 1e9;
 /** So many connections, and not more, are ended in order, within this time. */
 const orderlyEnds = 2000;
 const leaveNs = 500e6;
-/** Timeouts are noticed this much late at most. */
+/** Timeouts are noticed this much late at most; ends of the ramp and of the drain much earlier. */
 const longestSleepNs = 50e6;
+const shortSleepNs = 5e6;
 
 /** What a generator needs of its surroundings. */
 export interface GeneratorSurroundings {
@@ -41,9 +38,7 @@ export interface GeneratorSurroundings {
 
 /**
  * Runs one load from the first connection to the last answer: ramp, warm-up, steady phase, drain.
- *
- * The plan is computed, never timed: a message that leaves late keeps its intended time, and the
- * plan is not shifted. All work is done in the pacer's steps and in the transport's callbacks.
+ * All work is done in the pacer's steps and in the transport's callbacks.
  */
 export class LoadGenerator implements ConnectionHandlers {
   readonly recorder = new LatencyRecorder();
@@ -53,27 +48,15 @@ export class LoadGenerator implements ConnectionHandlers {
   readonly receiver: Receiver;
   readonly meter: SteadyMeter;
 
-  phase: Phase = "ramp";
-  isInterrupted = false;
-  /** Clock times; the later ones are Infinity until they are known. */
-  startNs = Infinity;
-  steadyStartNs = Infinity;
-  steadyEndNs = Infinity;
-  doneNs = Infinity;
+  readonly times = new RunTimes();
+  readonly codec: Codec;
 
-  private readonly source: MessageSource | undefined;
-  private readonly outstanding: number;
-  private planStartNs = Infinity;
-  private drainEndNs = Infinity;
+  private readonly loop: LoadLoop;
   private intervalStartNs = 0;
   /** What the first connection brought that was no answer; the failure of all such connections. */
   private unreadable: Failure | undefined;
   /** Connections whose orderly end is awaited. */
   private leaving = 0;
-  /** Since when the plan waits for the ledger, which is full; Infinity when it does not. */
-  private heldSinceNs = Infinity;
-  /** Closed loop: connections lack messages that the ledger had no room for. */
-  private isStarved = false;
   private readonly pacer: Pacer;
   private resolve: (() => void) | undefined;
 
@@ -105,7 +88,7 @@ export class LoadGenerator implements ConnectionHandlers {
     private readonly dialer: Dialer,
     private readonly surroundings: GeneratorSurroundings,
   ) {
-    const { connections, load } = settings;
+    const { connections } = settings;
     const { framing } = dialer.traits;
     const { trace } = surroundings;
     const codec = surroundings.codecFor(dialer.traits);
@@ -131,7 +114,7 @@ export class LoadGenerator implements ConnectionHandlers {
       this.ledger,
       this.recorder,
       {
-        ended: (id) => this.sendNext(id),
+        ended: (id) => this.loop.messageEnded(id),
         unreadable: (id, bytes, offset) => {
           this.abort(id, this.unreadable ??= unreadableAnswer(bytes, offset));
         },
@@ -139,23 +122,32 @@ export class LoadGenerator implements ConnectionHandlers {
       trace,
     );
     this.meter = new SteadyMeter(this.sender, this.receiver);
-    this.source = createMessageSource(load, connections, settings.seed, this.pool);
-    this.outstanding = load.kind === "inflight" ? load.outstanding : 0;
-    if (this.outstanding > 0) this.ledger.timedOut = (id) => this.sendNext(id);
+    this.loop = this.createLoop();
+    this.ledger.timedOut = (id) => this.loop.messageEnded(id);
     this.pacer = new Pacer((atNs) => this.step(atNs));
   }
 
-  readonly codec: Codec;
+  private createLoop(): LoadLoop {
+    const { pool, ledger, sender, times } = this;
+    const { load, connections, seed } = this.settings;
+    if (load.kind === "none") return holding;
+    if (load.kind === "inflight") {
+      return new ClosedLoop(load.outstanding, pool, ledger, sender, times);
+    }
+    const source = createMessageSource(load, connections, seed, pool);
+    return new OpenLoop(source, ledger, sender, times, load.kind === "interval");
+  }
 
   /** Runs the load to its end; an abort of the signal ends it early, with what was measured. */
   async run(signal: AbortSignal): Promise<void> {
     const interrupt = () => this.interrupt();
     signal.addEventListener("abort", interrupt);
     const everySecond = setInterval(() => this.endInterval(), 1000);
-    this.startNs = nowNs();
-    this.intervalStartNs = this.startNs;
-    this.pool.start(this.startNs);
-    if (this.settings.load.kind === "interval") this.planStartNs = this.startNs;
+    const startNs = nowNs();
+    this.times.startNs = startNs;
+    this.intervalStartNs = startNs;
+    this.pool.start(startNs);
+    this.loop.start(startNs);
     const done = new Promise<void>((resolve) => this.resolve = resolve);
     if (signal.aborted) this.interrupt();
     this.pacer.start();
@@ -182,19 +174,19 @@ export class LoadGenerator implements ConnectionHandlers {
   }
 
   open(id: number): void {
-    if (this.phase === "done") return;
+    if (this.times.phase === "done") return;
     this.pool.markOpen(id);
   }
 
   data(id: number, bytes: Uint8Array): void {
-    if (this.phase === "done") return;
+    if (this.times.phase === "done") return;
     this.receiver.data(id, bytes);
     // In a closed loop the answers have queued the next messages.
-    if (this.outstanding > 0) this.sender.flush();
+    this.sender.flush();
   }
 
   drain(id: number): void {
-    if (this.phase !== "done") this.sender.drain(id);
+    if (this.times.phase !== "done") this.sender.drain(id);
   }
 
   /** A peer that has finished sending will answer nothing more. */
@@ -203,12 +195,12 @@ export class LoadGenerator implements ConnectionHandlers {
   }
 
   close(id: number, failure: Failure | undefined): void {
-    if (this.phase === "done") this.leaving--;
+    if (this.times.phase === "done") this.leaving--;
     else if (this.pool.markClosed(id, failure)) this.forget(id);
   }
 
   private abort(id: number, failure: Failure): void {
-    if (this.phase === "done" || !this.pool.isOpen(id)) return;
+    if (this.times.phase === "done" || !this.pool.isOpen(id)) return;
     this.forget(id);
     this.pool.abort(id, failure);
   }
@@ -220,163 +212,66 @@ export class LoadGenerator implements ConnectionHandlers {
   }
 
   private step(atNs: number): number {
-    if (this.phase !== "drain") this.pool.step(atNs);
+    const { phase } = this.times;
+    if (phase !== "drain") this.pool.step(atNs);
     this.ledger.expire(atNs);
     this.advancePhase(atNs);
-    if (this.isStarved && !this.ledger.isFull()) this.fillUp();
-    const isBehind = this.source !== undefined && this.sendDue(this.source, atNs);
+    const isBehind = this.times.isPlanning && this.loop.sendDue(atNs);
     this.sender.flush();
     return isBehind ? atNs : this.nextDueNs(atNs);
   }
 
   private nextDueNs(atNs: number): number {
-    const isDraining = this.phase === "drain";
-    const messageNs = this.source === undefined ? Infinity : this.planStartNs + this.source.nextNs;
+    const { phase, steadyStartNs, steadyEndNs } = this.times;
+    if (phase === "drain") return atNs + shortSleepNs;
     return Math.min(
-      isDraining ? Infinity : this.pool.nextAttemptNs,
-      isDraining || messageNs >= this.steadyEndNs
-        ? Infinity
-        : this.ledger.isFull()
-        ? atNs + 1e6
-        : messageNs,
-      this.phase === "warmup" ? this.steadyStartNs : Infinity,
-      this.phase === "steady" ? this.steadyEndNs : Infinity,
-      atNs + (isDraining || this.phase === "ramp" ? longestSleepNs / 10 : longestSleepNs),
+      this.pool.nextAttemptNs,
+      this.loop.nextDueNs(atNs),
+      phase === "warmup" ? steadyStartNs : Infinity,
+      phase === "steady" ? steadyEndNs : Infinity,
+      atNs + (phase === "ramp" ? shortSleepNs : longestSleepNs),
     );
   }
 
   private advancePhase(atNs: number): void {
-    if (this.phase === "ramp" && this.pool.isSettled) this.endRamp(atNs);
-    if (this.phase === "warmup" && atNs >= this.steadyStartNs) {
-      this.phase = "steady";
+    const { times } = this;
+    if (times.phase === "ramp" && this.pool.isSettled) {
+      this.pool.sortOpen();
+      times.endRamp(atNs, this.settings.warmupMs, this.settings.durationMs);
+      this.loop.begin(atNs);
+    }
+    if (times.phase === "warmup" && atNs >= times.steadyStartNs) {
+      times.phase = "steady";
       this.meter.start();
     }
-    if (this.phase === "warmup" || this.phase === "steady") {
-      if (this.pool.openCount === 0) this.cut(atNs);
-      if (atNs >= this.steadyEndNs && this.isPlanDone(atNs)) this.beginDrain(atNs);
+    if (times.isSending) {
+      if (this.pool.openCount === 0) times.cut(atNs);
+      if (atNs >= times.steadyEndNs && this.loop.isDone(atNs)) this.beginDrain(atNs);
     }
-    if (this.phase === "drain" && (this.ledger.open === 0 || atNs >= this.drainEndNs)) {
+    if (times.phase === "drain" && (this.ledger.open === 0 || times.isDrainOver(atNs))) {
       this.finish(atNs);
     }
   }
 
-  private endRamp(atNs: number): void {
-    const { warmupMs, durationMs, load } = this.settings;
-    this.phase = "warmup";
-    this.pool.sortOpen();
-    this.steadyStartNs = atNs + warmupMs * 1e6;
-    this.steadyEndNs = this.steadyStartNs + durationMs * 1e6;
-    if (load.kind !== "interval") this.planStartNs = atNs;
-    if (this.outstanding > 0) this.fillUp();
-  }
-
-  /** Closed loop: gives every open connection the messages that it lacks. */
-  private fillUp(): void {
-    this.isStarved = false;
-    for (let place = 0; place < this.pool.openCount; place++) {
-      const id = this.pool.openAt(place);
-      const missing = this.outstanding - this.ledger.openOn(id);
-      for (let i = 0; i < missing && !this.isStarved; i++) this.sendNext(id);
-    }
-  }
-
-  private isPlanDone(atNs: number): boolean {
-    return this.source === undefined || atNs >= this.steadyEndNs + catchUpNs ||
-      this.planStartNs + this.source.nextNs >= this.steadyEndNs;
-  }
-
-  /** Sends what is due. Returns whether more is due than fits into one step. */
-  private sendDue(source: MessageSource, atNs: number): boolean {
-    if (this.phase === "drain" || this.phase === "done") return false;
-    const { ledger } = this;
-    for (let i = 0; i < messagesPerStep; i++) {
-      const intendedNs = this.planStartNs + source.nextNs;
-      if (!(intendedNs <= atNs && intendedNs < this.steadyEndNs)) {
-        this.heldSinceNs = Infinity;
-        return false;
-      }
-      if (ledger.isFull()) {
-        this.heldSinceNs = Math.min(this.heldSinceNs, atNs);
-        return false;
-      }
-      const { gapNs } = source;
-      const isSteady = intendedNs >= this.steadyStartNs;
-      const id = source.take();
-      if (id >= 0) this.sender.queue(id, intendedNs, gapNs, isSteady, atNs);
-      else if (id === noConnection) {
-        const counters = isSteady ? ledger.steady : ledger.outside;
-        counters.due++;
-        counters.unsentNoConnection++;
-      }
-    }
-    return true;
-  }
-
-  /** Closed loop: the next message of a connection is due now. */
-  private sendNext(id: number): void {
-    if (this.outstanding === 0 || !this.pool.isOpen(id)) return;
-    const atNs = nowNs();
-    if (this.phase !== "warmup" && this.phase !== "steady" || atNs >= this.steadyEndNs) return;
-    if (this.ledger.isFull() || this.ledger.isFullOn(id)) {
-      this.isStarved = true;
-      return;
-    }
-    this.sender.queue(id, atNs, 0, atNs >= this.steadyStartNs, atNs);
-  }
-
   private interrupt(): void {
-    if (this.phase === "done" || this.isInterrupted) return;
-    this.isInterrupted = true;
+    const { times } = this;
+    if (times.phase === "done" || times.isInterrupted) return;
+    times.isInterrupted = true;
     const atNs = nowNs();
-    if (this.phase === "drain") {
-      this.drainEndNs = Math.min(this.drainEndNs, atNs + interruptedDrainNs);
-      return;
-    }
-    this.cut(atNs);
+    if (times.phase === "drain") return times.shortenDrain(atNs);
+    times.cut(atNs);
     this.beginDrain(atNs);
   }
 
-  /** The steady phase is over now, whatever was planned. */
-  private cut(atNs: number): void {
-    this.steadyStartNs = Math.min(this.steadyStartNs, atNs);
-    this.steadyEndNs = Math.min(this.steadyEndNs, atNs);
-  }
-
   private beginDrain(atNs: number): void {
-    this.countUnsent();
-    this.phase = "drain";
+    this.loop.countUnsent();
     this.meter.end();
-    const drainNs = this.settings.drainMs * 1e6;
-    this.drainEndNs = atNs +
-      (this.isInterrupted ? Math.min(drainNs, interruptedDrainNs) : drainNs);
-  }
-
-  /**
-   * Counts the messages of the plan that were due and that nobody got to. Those that fell due while
-   * the ledger was full of messages that the target owes an answer were held back by the target;
-   * with those before that the generator was late.
-   */
-  private countUnsent(): void {
-    const { source, ledger, planStartNs } = this;
-    if (source === undefined || planStartNs === Infinity) return;
-    const endNs = this.steadyEndNs - planStartNs;
-    const steadyNs = Math.min(this.steadyStartNs - planStartNs, endNs);
-    const heldNs = Math.min(this.heldSinceNs - planStartNs, endNs);
-    let fromNs = 0;
-    for (const toNs of [Math.min(steadyNs, heldNs), Math.max(steadyNs, heldNs), endNs]) {
-      const counters = toNs <= steadyNs ? ledger.outside : ledger.steady;
-      const count = countPlanned(source, fromNs, toNs);
-      counters.due += count;
-      if (toNs <= heldNs) counters.unsentGeneratorLate += count;
-      else counters.unsentHeldBack += count;
-      fromNs = toNs;
-    }
+    this.times.beginDrain(atNs, this.settings.drainMs);
   }
 
   private finish(atNs: number): void {
     this.pacer.stop();
-    this.phase = "done";
-    this.doneNs = atNs;
+    this.times.finish(atNs);
     this.ledger.closeAll();
     this.resolve?.();
   }
@@ -387,17 +282,4 @@ export class LoadGenerator implements ConnectionHandlers {
     this.surroundings.second?.(interval, this.intervalStartNs, endNs);
     this.intervalStartNs = endNs;
   }
-}
-
-/**
- * How many messages are left of a part of a plan. They are taken one by one while they are few; then
- * the source stays behind, and the later parts are counted by the schedule alone.
- */
-function countPlanned(source: MessageSource, fromNs: number, toNs: number): number {
-  if (source.nextNs < fromNs) return Math.round(source.expectedCount(fromNs, toNs));
-  let count = 0;
-  while (source.nextNs < toNs && count < countedOneByOne) {
-    if (source.take() !== notDue) count++;
-  }
-  return count + Math.round(source.expectedCount(Math.min(source.nextNs, toNs), toNs));
 }

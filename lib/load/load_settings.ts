@@ -1,11 +1,15 @@
 import type { Schedule } from "./schedule.ts";
 
+/** Messages are due by plan. */
+export type OpenLoad =
+  /** Over all connections: a connection is chosen for each message. */
+  | { readonly kind: "poisson" | "uniform"; readonly schedule: Schedule }
+  /** On each connection: every connection sends every `intervalMs`, evenly phased. */
+  | { readonly kind: "interval"; readonly intervalMs: number };
+
 /** When messages are due. */
 export type Load =
-  /** Open loop over all connections: a connection is chosen for each message. */
-  | { readonly kind: "poisson" | "uniform"; readonly schedule: Schedule }
-  /** Open loop on each connection: every connection sends every `intervalMs`, evenly phased. */
-  | { readonly kind: "interval"; readonly intervalMs: number }
+  | OpenLoad
   /** Closed loop: `outstanding` messages on each connection, a new one for each that ends. */
   | { readonly kind: "inflight"; readonly outstanding: number }
   /** Connections are opened and held. */

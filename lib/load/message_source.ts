@@ -1,6 +1,6 @@
 import { Arrivals } from "./arrivals.ts";
 import type { ConnectionPool } from "./connection_pool.ts";
-import type { Load } from "./load_settings.ts";
+import type { OpenLoad } from "./load_settings.ts";
 import { Random } from "./random.ts";
 import { constantSchedule, type Schedule } from "./schedule.ts";
 
@@ -21,13 +21,13 @@ export interface MessageSource {
   expectedCount(fromNs: number, toNs: number): number;
 }
 
-/** The plan of an open loop; undefined for the loads that have none. */
+/** The plan of an open loop. */
 export function createMessageSource(
-  load: Load,
+  load: OpenLoad,
   connections: number,
   seed: number,
   pool: ConnectionPool,
-): MessageSource | undefined {
+): MessageSource {
   switch (load.kind) {
     case "poisson":
       return new RandomSource(load.schedule, seed, pool);
@@ -35,9 +35,6 @@ export function createMessageSource(
       return new RoundRobinSource(load.schedule, seed, pool);
     case "interval":
       return new IntervalSource(load.intervalMs, connections, seed, pool);
-    case "inflight":
-    case "none":
-      return undefined;
   }
 }
 

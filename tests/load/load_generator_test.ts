@@ -122,7 +122,7 @@ function watchOpen(connections: number) {
     start(generator: LoadGenerator) {
       timer = setInterval(() => {
         // The phase is over a little before the generator's next step notices.
-        if (generator.phase !== "steady" || nowNs() >= generator.steadyEndNs) return;
+        if (generator.times.phase !== "steady" || nowNs() >= generator.times.steadyEndNs) return;
         for (let id = 0; id < connections; id++) samples.push(generator.ledger.openOn(id));
       }, 2);
     },
@@ -194,7 +194,7 @@ test("a closed loop goes on after messages that are never answered", async () =>
   assert.ok(report.dropped > 10 && report.spoiltPayloads > 5, text);
   assert.equal(messages.lost.timeout, report.dropped + report.spoiltHeaders, text);
   assert.equal(messages.lost.corrupted, report.spoiltPayloads, text);
-  assert.ok(generator.steadyEndNs - lastSentNs < 300e6, "messages were sent until the end");
+  assert.ok(generator.times.steadyEndNs - lastSentNs < 300e6, "messages were sent until the end");
 }, 20_000);
 
 test("interval sends on each connection from its opening on, evenly phased", async () => {
@@ -220,7 +220,7 @@ test("interval sends on each connection from its opening on, evenly phased", asy
       const own = books.messages.filter(({ connection }) => connection === id);
       const phaseMs = id * intervalMs / connections;
       const turns = own.map(({ sentNs }) =>
-        ((sentNs - generator.startNs) / 1e6 - phaseMs) / intervalMs
+        ((sentNs - generator.times.startNs) / 1e6 - phaseMs) / intervalMs
       );
       const first = Math.floor(turns[0]!);
       // Its turns follow each other, each a little after its time, and some right at it.
@@ -252,8 +252,8 @@ async function interruptIn(phase: Phase, settings: Parameters<typeof runLoad>[0]
     signal: controller.signal,
     during(generator) {
       timer = setInterval(() => {
-        if (generator.phase !== phase || generator.startNs === Infinity) return;
-        if (nowNs() - generator.startNs < 150e6) return;
+        if (generator.times.phase !== phase || generator.times.startNs === Infinity) return;
+        if (nowNs() - generator.times.startNs < 150e6) return;
         clearInterval(timer);
         abortedMs = performance.now();
         controller.abort();

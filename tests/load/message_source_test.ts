@@ -2,7 +2,7 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { ConnectionPool } from "../../lib/load/connection_pool.ts";
 import { LatencyRecorder } from "../../lib/load/latency_recorder.ts";
-import type { Load } from "../../lib/load/load_settings.ts";
+import type { OpenLoad } from "../../lib/load/load_settings.ts";
 import {
   createMessageSource,
   type MessageSource,
@@ -23,8 +23,13 @@ function poolOf(connections: number, open: Iterable<number>): ConnectionPool {
   return pool;
 }
 
-function sourceOf(load: Load, pool: ConnectionPool, connections: number, seed = 42): MessageSource {
-  return createMessageSource(load, connections, seed, pool)!;
+function sourceOf(
+  load: OpenLoad,
+  pool: ConnectionPool,
+  connections: number,
+  seed = 42,
+): MessageSource {
+  return createMessageSource(load, connections, seed, pool);
 }
 
 function take(source: MessageSource, count: number): { atNs: number; id: number; gapNs: number }[] {
@@ -33,12 +38,6 @@ function take(source: MessageSource, count: number): { atNs: number; id: number;
     return { atNs: nextNs, gapNs, id: source.take() };
   });
 }
-
-test("createMessageSource() has no plan for closed loops and held connections", () => {
-  const pool = poolOf(1, [0]);
-  assert.equal(createMessageSource({ kind: "inflight", outstanding: 1 }, 1, 1, pool), undefined);
-  assert.equal(createMessageSource({ kind: "none" }, 1, 1, pool), undefined);
-});
 
 test("createMessageSource() makes the same plan of the same seed, and another of another", () => {
   const pool = poolOf(50, Array(50).keys());

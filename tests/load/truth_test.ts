@@ -32,7 +32,7 @@ function percentileOf(sorted: readonly number[], percentile: number): number {
 
 /** Response, service and schedule error of each answered message of a uniform plan, by its formula. */
 function recomputed({ generator, books }: LoadRun, ratePerSecond: number) {
-  const startNs = generator.steadyStartNs - generator.settings.warmupMs * 1e6;
+  const startNs = generator.times.steadyStartNs - generator.settings.warmupMs * 1e6;
   return books.messages.filter(({ answeredNs }) => !Number.isNaN(answeredNs)).map((message) => {
     // All messages of the plan were sent: their numbers are those of the plan.
     const intendedNs = startNs + message.sequence * 1e9 / ratePerSecond;
@@ -42,7 +42,7 @@ function recomputed({ generator, books }: LoadRun, ratePerSecond: number) {
       responseNs: message.answeredNs - intendedNs,
       serviceNs: message.answeredNs - message.sentNs,
       scheduleErrorNs: message.sentNs - intendedNs,
-      isSteady: intendedNs >= generator.steadyStartNs,
+      isSteady: intendedNs >= generator.times.steadyStartNs,
     };
   });
 }
