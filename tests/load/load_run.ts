@@ -2,7 +2,7 @@ import { createDnsCodec } from "../../lib/codec/dns.ts";
 import { createEchoCodec } from "../../lib/codec/echo.ts";
 import { clientSnapshot } from "../../lib/load/client_snapshot.ts";
 import { LoadGenerator } from "../../lib/load/load_generator.ts";
-import type { LoadSettings, OpenLoad } from "../../lib/load/load_settings.ts";
+import type { Load, LoadSettings, OpenLoad } from "../../lib/load/load_settings.ts";
 import { constantSchedule } from "../../lib/load/schedule.ts";
 import { Histogram } from "../../lib/stats/histogram.ts";
 import type { ClientSnapshot } from "../../lib/stats/snapshot.ts";
@@ -13,7 +13,7 @@ import { Books } from "./books.ts";
 export interface RunSettings extends Partial<LoadSettings> {
   /** `tcp://127.0.0.1:port`. */
   readonly endpoint: string;
-  readonly load: OpenLoad;
+  readonly load: Load;
   /** Size of an echo message, or a DNS query. */
   readonly message: number | string;
   readonly signal?: AbortSignal;
