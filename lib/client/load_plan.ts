@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { mostOpenOf16Bits } from "../load/ledger.ts";
 import type { Load, LoadSettings } from "../load/load_settings.ts";
 import { constantSchedule, Schedule, type ScheduleSegment } from "../load/schedule.ts";
 import { parseSchedule, parseStages } from "../load/schedule_text.ts";
@@ -57,6 +58,12 @@ function loadOf(settings: ClientSettings, planned: Schedule | undefined): Load {
     return { kind: "interval", intervalMs: settings.intervalMs };
   }
   if (settings.inflight !== undefined) {
+    if (settings.codec === "dns" && settings.inflight > mostOpenOf16Bits) {
+      throw new UsageError(
+        `--inflight ${settings.inflight} is more than DNS can tell apart: its ids have 16 bits; ` +
+          `ask for at most ${mostOpenOf16Bits} on each connection`,
+      );
+    }
     return { kind: "inflight", outstanding: settings.inflight };
   }
   const kind = settings.arrivals;

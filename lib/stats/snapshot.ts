@@ -84,7 +84,10 @@ export interface MessageCounts {
 export interface UnsentCounts {
   /** No connection was open. */
   noConnection: number;
-  /** The target took no more bytes until the reply timeout, the end of the connection or the run. */
+  /**
+   * The target took no more bytes until the reply timeout, the end of the connection or the run; or
+   * it left so many messages unanswered that there was no number or room for another.
+   */
   heldBack: number;
   /** The generator did not get to it. */
   generatorLate: number;
