@@ -40,14 +40,22 @@ const advice: Record<FailureKind, string> = {
   unreachable: "check the address and the route to it",
 };
 
+/** The same for other failures. */
+const specialAdvice: Partial<Record<FailureKind, readonly [said: RegExp, advice: string]>> = {
+  "closed-by-peer": [
+    /\b1009\b/,
+    "send smaller messages (--size), or let the server take larger ones",
+  ],
+  "host-ports": [/^no source address/, "give a wider range of --source-ports, or none"],
+};
+
 /**
  * What a user can do about connections that failed, as a clause without a full stop.
  *
  * @param detail the native error of one of them.
  */
 export function adviceFor(kind: FailureKind, detail: string): string {
-  const special = kind === "tls" || detail.includes("TLS alert")
-    ? tlsAdvice.find(([said]) => said.test(detail))
-    : undefined;
-  return special?.[1] ?? advice[kind];
+  const isOfTls = kind === "tls" || detail.includes("TLS alert");
+  const known = isOfTls ? tlsAdvice : [specialAdvice[kind]];
+  return known.find((each) => each?.[0].test(detail))?.[1] ?? advice[kind];
 }

@@ -44,12 +44,18 @@ function counted({ kind, count, firstDetail }: FailureCount): string {
 }
 
 /**
- * Says that messages were sent and not one was answered; undefined where that is not so, and of a
+ * Says that the target answered no message, or took none; undefined where that is not so, and of a
  * run that was interrupted, which may not have waited long enough.
  */
 export function withoutAnswers(snapshot: ClientSnapshot): string | undefined {
   const { messages, anomalies, interrupted } = snapshot;
-  if (interrupted || messages.sent === 0 || messages.answered > 0) return undefined;
+  if (interrupted || messages.answered > 0) return undefined;
+  if (messages.sent === 0) {
+    return messages.unsent.heldBack === 0
+      ? undefined
+      : `No message could be sent: ${formatCount(messages.due)} were due, and the target took ` +
+        `none of them; check that it reads what it is sent.`;
+  }
   const wrong = anomalies.corrupted + anomalies.unknown;
   const came = wrong > 0
     ? `${formatCount(wrong)} times something else came than was sent`

@@ -27,7 +27,7 @@ const defaultPorts: Record<Scheme, number> = {
   quic: 4433,
 };
 
-const pattern = /^([a-z][a-z0-9+.-]*):\/\/(\[[^\]]*\]|[^:/?#[\]]*)(?::([^/?#]*))?([/?].*)?$/i;
+const pattern = /^([a-z][a-z0-9+.-]*):\/\/(\[[^\]]*\]|[^:/?#[\]]*)(?::([^:/?#]*))?([/?].*)?$/i;
 
 /**
  * Reads an endpoint as written on the command line. A port that is left out is the transport's

@@ -95,6 +95,14 @@ test("withoutAnswers() tells silence from what is no answer and from what is lat
   assert.match(withoutAnswers(other)!, /49 times something else came than was sent; check that/);
   const late = clientSnapshot({ messages: lostAll, anomalies: { ...anomalies, late: 40 } });
   assert.match(withoutAnswers(late)!, /40 answers came too late; raise --timeout\.$/);
+  const heldBack = messages(0, {
+    due: 60,
+    unsent: { noConnection: 0, heldBack: 60, generatorLate: 0 },
+  });
+  assert.match(
+    withoutAnswers(clientSnapshot({ messages: heldBack }))!,
+    /^No message could be sent: 60 were due, and the target took none of them; /,
+  );
   assert.equal(withoutAnswers(clientSnapshot()), undefined);
   assert.equal(withoutAnswers(clientSnapshot({ messages: messages(0) })), undefined);
   assert.equal(withoutAnswers({ ...silent, interrupted: true }), undefined);
@@ -139,5 +147,7 @@ test("adviceFor() has something to do for every kind, and more for what TLS says
     ["certificate: self signed certificate in certificate chain", /--ca.*--insecure/],
     ["QUIC CRYPTO_ERROR, TLS alert 120 (no application protocol)", /--alpn/],
   ];
+  assert.match(adviceFor("closed-by-peer", "a close frame 1009 Received too big"), /--size/);
+  assert.match(adviceFor("host-ports", "no source address and port is left"), /--source-ports/);
   for (const [detail, advice] of cases) assert.match(adviceFor("tls", detail), advice, detail);
 });
