@@ -18,27 +18,47 @@ export interface ClientOutcome {
   readonly snapshot: ClientSnapshot | undefined;
 }
 
-/**
- * Runs `holdfast client` as a process of its own. Its books are checked when it wrote any.
- *
- * @param executable the command in front of `client`; the source with this runtime when left out.
- */
+export interface ClientProcessSettings {
+  /** The command in front of `client`; the source with this runtime when left out. */
+  readonly executable?: readonly string[];
+  /** Signals to send, one after another, once standard error matches. */
+  readonly interruption?: {
+    readonly when: RegExp;
+    readonly signals: readonly NodeJS.Signals[];
+  };
+}
+
+/** Between two signals, so that they do not arrive as one. */
+const betweenSignalsMs = 100;
+
+/** Runs `holdfast client` as a process of its own. Its books are checked when it wrote any. */
 export async function runClient(
   args: readonly string[],
-  executable: readonly string[] = [process.execPath, "--no-warnings", program],
+  { executable = [process.execPath, "--no-warnings", program], interruption }:
+    ClientProcessSettings = {},
 ): Promise<ClientOutcome> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-client-"));
   const json = join(directory, "run.json");
+  const quiet = interruption === undefined ? ["--quiet"] : [];
   try {
     const child = Bun.spawn(
-      [...executable, "client", ...args, "--quiet", "--stats", "off", "--json", json],
+      [...executable, "client", ...args, ...quiet, "--stats", "off", "--json", json],
       { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 40_000, killSignal: "SIGKILL" },
     );
-    const [out, err, exitCode] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
+    const reading = new Response(child.stdout).text();
+    let err = "";
+    let isInterrupted = false;
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stderr) {
+      err += decoder.decode(chunk, { stream: true });
+      if (isInterrupted || interruption?.when.test(err) !== true) continue;
+      isInterrupted = true;
+      for (const signal of interruption.signals) {
+        child.kill(signal);
+        await Bun.sleep(betweenSignalsMs);
+      }
+    }
+    const [out, exitCode] = [await reading, await child.exited];
     return { exitCode, out, err, snapshot: await readSnapshot(json) };
   } finally {
     rmSync(directory, { recursive: true });

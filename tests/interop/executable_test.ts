@@ -35,7 +35,7 @@ test("dist/holdfast, copied alone, is server and client on every transport", asy
     const trust = isSecure ? ["--ca", join(certificates, "ca.pem")] : [];
     const load = ["-c", "10", "-r", "200", "-t", "300ms", "--verify"];
     const target = `${scheme}://127.0.0.1:${port}`;
-    allAnswered(await runClient([target, ...trust, ...load], [executable]));
+    allAnswered(await runClient([target, ...trust, ...load], { executable: [executable] }));
   }
   const snapshot = await (await fetch(`${stats}stats`)).json();
   assert.equal(snapshot.total.bytesReceived, snapshot.total.bytesSent);
