@@ -23,7 +23,7 @@ testWith([needs])("holdfast client gets every answer of a server by aioquic", as
     /port (\d+)\n/,
   );
   const target = `quic://127.0.0.1:${/port (\d+)/.exec(program.text)?.[1]}`;
-  const load = ["-c", "10", "-r", "200", "-t", "1s", "--verify"];
+  const load = ["-c", "10", "-r", "200", "-t", "500ms", "--verify"];
   const trusting = [target, "--ca", caFile];
   const onStreams = allAnswered(await runClient([...trusting, ...load, "--size", "3000"]));
   assert.equal(onStreams.bytes.received, onStreams.bytes.sent);

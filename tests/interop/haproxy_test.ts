@@ -41,7 +41,7 @@ testWith(["haproxy"])("every answer comes back through haproxy: tcp, ws, wss", a
     ["haproxy", "-V", "-db", "-f", config],
     /Using epoll/,
   );
-  const load = ["-c", "50", "-r", "2000", "-t", "1s", "--size", "300", "--verify"];
+  const load = ["-c", "50", "-r", "2000", "-t", "500ms", "--size", "300", "--verify"];
   for (
     const target of [`tcp://127.0.0.1:${tcp}`, `ws://127.0.0.1:${ws}`, `ws://127.0.0.1:${wss}`]
   ) {

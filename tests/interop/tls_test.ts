@@ -108,7 +108,7 @@ async function socatTls(options: Record<string, string | number>): Promise<[Prog
   return [program, port];
 }
 
-const load = ["--verify", "-c", "10", "-r", "500", "-t", "1s", "--size", "2000"];
+const load = ["--verify", "-c", "10", "-r", "500", "-t", "500ms", "--size", "2000"];
 
 testWith(["socat"])("holdfast client gets every answer of a TLS echo by OpenSSL", async () => {
   const { caFile, certFile, keyFile } = await certificateFiles("socat");

@@ -18,7 +18,7 @@ async function serve(): Promise<[Program, string]> {
 testWith([needs])("holdfast client gets every answer of a server by websockets", async () => {
   const [program, url] = await serve();
   await using _ = program;
-  const load = ["-c", "50", "-r", "1000", "-t", "1s", "--verify"];
+  const load = ["-c", "50", "-r", "1000", "-t", "500ms", "--verify"];
   allAnswered(await runClient([`${url}/echo`, ...load]));
   // The lengths at which the header of a frame changes its size, and fragments of a message.
   for (const size of ["125", "126", "65535", "65536", "1MiB"]) {
