@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readKernelCounters } from "../../lib/host/kernel_counters.ts";
 import type { ClientSnapshot } from "../../lib/stats/snapshot.ts";
 import { makeCertificate } from "../../lib/transport/certificates.ts";
 import { allAnswered, runClient } from "../cli/client_process.ts";
@@ -74,9 +74,7 @@ class Unbound implements AsyncDisposable {
 
 /** Datagrams that the kernel has dropped because their reader did not keep up. */
 function droppedDatagrams(): number {
-  const [names = "", values = ""] = readFileSync("/proc/net/snmp", "utf8").split("\n")
-    .filter((line) => line.startsWith("Udp: "));
-  return Number(values.split(" ")[names.split(" ").indexOf("RcvbufErrors")]);
+  return readKernelCounters().get("Udp.RcvbufErrors") ?? 0;
 }
 
 async function ask(
