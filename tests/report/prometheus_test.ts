@@ -4,6 +4,7 @@ import { prometheusText } from "../../lib/report/prometheus.ts";
 import { Histogram } from "../../lib/stats/histogram.ts";
 import type { Snapshot } from "../../lib/stats/snapshot.ts";
 import { clientSnapshot, serverSnapshot } from "../stats/sample_snapshots.ts";
+import { testWith } from "../programs.ts";
 
 /** Reads the text format strictly: every sample below the TYPE of its family, none twice. */
 function samplesOf(snapshot: Snapshot): Map<string, number> {
@@ -111,7 +112,7 @@ test("prometheusText() escapes what users wrote, and keeps names legal", () => {
   assert.ok([...escaped.keys()].some((name) => name.includes('label_a="a\\"b\\\\c\\nd"')));
 });
 
-test.skipIf(Bun.which("promtool") === null)("promtool accepts the text (needs promtool)", () => {
+testWith(["promtool"])("promtool accepts the text", () => {
   for (const snapshot of [clientSnapshot(), serverSnapshot()]) {
     const { exitCode, stderr, stdout } = Bun.spawnSync(["promtool", "check", "metrics"], {
       stdin: Buffer.from(prometheusText(snapshot)),
