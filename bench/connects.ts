@@ -20,7 +20,7 @@ const [firstPort, lastPort] = [1_025, 65_535];
 /** More than can be reached, so that the rate is the host's limit. */
 const hurry = ["--connect-rate", "100k"];
 const rounds = 5;
-const connectionsPerRound = 18_000;
+const goalPerSecond = 20_000;
 
 /** A process may hold 20,000 descriptors on many hosts: this many share the 60,000 connections. */
 const processes = 4;
@@ -37,23 +37,32 @@ export const connects: BenchmarkEntry = {
   },
 };
 
+/**
+ * For connect(2) Linux tries the ports of one parity first. Once that half of its range is used up
+ * for the target, every search passes all of it: the usual range has 14,116 such ports.
+ */
 const sourceChoices = [
-  { name: "kernel's ports", args: [] },
-  { name: "own port table", args: ["--source-ports", `${firstPort}-${lastPort}`] },
+  { name: "kernel's ports, 12,000", connections: 12_000, args: [], hasGoal: true },
+  { name: "kernel's ports, 18,000", connections: 18_000, args: [], hasGoal: false },
+  {
+    name: "own port table, 18,000",
+    connections: 18_000,
+    args: ["--source-ports", `${firstPort}-${lastPort}`],
+    hasGoal: true,
+  },
 ];
 
 async function compareRates(benchmark: Benchmark): Promise<void> {
   const { report } = benchmark;
   report.heading(
-    `connects: ${formatCount(connectionsPerRound)} connections as fast as they open, ` +
-      `in turn, ${rounds} times each`,
+    `connects: connections opened as fast as can be, in turn, ${rounds} times each`,
   );
   await using server = await HoldfastServer.start(benchmark, ["tcp://127.0.0.1:0"]);
   const runs = sourceChoices.map(() => [] as ClientSnapshot[]);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, { args }] of sourceChoices.entries()) {
+    for (const [i, { connections, args }] of sourceChoices.entries()) {
       await using client = HoldfastClient.start(benchmark, {
-        args: [server.target, "-c", `${connectionsPerRound}`, ...hurry, ...args, "-t", "1s"],
+        args: [server.target, "-c", `${connections}`, ...hurry, ...args, "-t", "1s"],
         timeoutMs: 30_000,
       });
       runs[i]!.push(await client.result());
@@ -73,12 +82,12 @@ async function compareRates(benchmark: Benchmark): Promise<void> {
   ]);
   report.figures(
     "connects",
-    sourceChoices.map(({ name }, i) => {
+    sourceChoices.map(({ name, hasGoal }, i) => {
       const rate = median(runs[i]!.map(({ connections }) => connections.achievedPerSecond));
       return {
         label: `connect rate, ${name} (median)`,
         measured: formatRate(rate),
-        goal: atLeast(rate, 20_000, formatRate),
+        goal: hasGoal ? atLeast(rate, goalPerSecond, formatRate) : undefined,
       };
     }),
   );
