@@ -82,15 +82,14 @@ export class QuicConnection implements StreamUser {
   #lingersUntilMs = 0;
   /** The owner's tick at which something last moved. */
   activeAt: number;
-  /** Packets that had come in when they were last counted, and the tick of the last new one. */
+  /** Packets that had come in when they were last counted, and when there was last a new one. */
   packetsHeard = 0n;
-  heardAt: number;
+  heardAtMs = 0;
 
   constructor(owner: QuicOwner, id: number) {
     this.#owner = owner;
     this.id = id;
     this.activeAt = owner.tick;
-    this.heardAt = owner.tick;
   }
 
   get session(): NativeSession | undefined {
@@ -135,7 +134,8 @@ export class QuicConnection implements StreamUser {
   open(datagrams: boolean): void {
     this.#datagrams = new DatagramSender(this.#session!);
     this.#state |= datagrams ? isOpen | sendsDatagrams : isOpen;
-    this.activeAt = this.heardAt = this.#owner.tick;
+    this.activeAt = this.#owner.tick;
+    this.heardAtMs = performance.now();
   }
 
   /** The stream of this connection: the one that this side opened, or the peer's first. */

@@ -24,7 +24,8 @@ export interface QuicLimits {
  *
  * A session that ends in silence (the idle timeout) looks to the caller of the runtime like one that
  * the peer closed in order. They are told apart by counting the packets of each session several
- * times in a timeout: nothing came for all of it, or something did.
+ * times in a timeout: nothing came for more than half of it, or something did. A peer that sends no
+ * PINGs, is silent for that long, and then closes is taken for one that vanished.
  */
 export abstract class QuicConnections implements Connections, QuicOwner {
   readonly handlers: ConnectionHandlers;
@@ -37,7 +38,7 @@ export abstract class QuicConnections implements Connections, QuicOwner {
   readonly #sweepMs: number;
   readonly #idleTicks: number;
   readonly #countTicks: number;
-  readonly #quietTicks: number;
+  readonly #silentMs: number;
   readonly #idleText: string;
 
   constructor(handlers: ConnectionHandlers, limits: QuicLimits) {
@@ -48,7 +49,7 @@ export abstract class QuicConnections implements Connections, QuicOwner {
     this.#sweepMs = Math.max(5, Math.min(sweepMs, shortestMs / 8));
     this.#idleTicks = idleTimeoutMs > 0 ? Math.ceil(idleTimeoutMs / this.#sweepMs) : Infinity;
     this.#countTicks = Math.max(1, Math.floor(quietMs / countsPerTimeout / this.#sweepMs));
-    this.#quietTicks = quietMs / this.#sweepMs - this.#countTicks;
+    this.#silentMs = quietMs / 2;
     this.#idleText = `nothing moved for ${idleTimeoutMs} ms`;
     this.#sweepTimer = setInterval(() => this.#sweep(), this.#sweepMs);
     this.#sweepTimer.unref();
@@ -88,7 +89,7 @@ export abstract class QuicConnections implements Connections, QuicOwner {
   failureOf(connection: QuicConnection, error: unknown): Failure {
     const failures = this.failuresOf(connection);
     if (error !== undefined) return quicFailure(failures, error);
-    return this.tick - connection.heardAt >= this.#quietTicks
+    return performance.now() - connection.heardAtMs > this.#silentMs
       ? failures.named("nothing came until the idle timeout of QUIC", "idle")
       : failures.named("closed", "closed-by-peer");
   }
@@ -115,24 +116,25 @@ export abstract class QuicConnections implements Connections, QuicOwner {
   /** Cheap: every connection is looked at when there is an idle timeout, else six times a timeout. */
   #sweep(): void {
     const tick = ++this.tick;
+    const nowMs = performance.now();
     const isCounting = tick % this.#countTicks === 0;
     if (!isCounting && this.#idleTicks === Infinity) return;
     // Not for-of over the ids: what is called may end connections and start others.
     for (let id = 0; id < this.connections.length; id++) {
       const connection = this.connections[id];
       if (connection === undefined || !connection.wasOpen) continue;
-      if (isCounting) this.#count(connection, tick);
+      if (isCounting) this.#count(connection, nowMs);
       if (tick - connection.activeAt > this.#idleTicks) {
         connection.fail(this.named(connection, this.#idleText, "idle"), idleClose);
       }
     }
   }
 
-  #count(connection: QuicConnection, tick: number): void {
+  #count(connection: QuicConnection, nowMs: number): void {
     const heard = connection.session?.stats.pktRecv ?? 0n;
     if (heard === connection.packetsHeard) return;
     connection.packetsHeard = heard;
-    connection.heardAt = tick;
+    connection.heardAtMs = nowMs;
   }
 
   protected stopTimers(): void {

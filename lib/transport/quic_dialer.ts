@@ -42,12 +42,17 @@ const maxUnreadBytes = 64 * 1024 * 1024;
 const endpointClosesWithinMs = 2000;
 /**
  * How long a UDP socket outlives its last connection. Packets that are still on their way to it would
- * else come back as ICMP errors, and one of those makes the runtime's QUIC stop sending for a second
- * on the endpoint that it concerns: all other sessions of the server's port would stand still.
+ * else come back to the server as ICMP errors, and one of those makes the runtime's QUIC stop sending
+ * for a second on the endpoint that it concerns: all other sessions of that port would stand still.
  */
 const socketRestMs = 1000;
 /** The same at the end of it all, where what is on its way has been on it for a round trip at most. */
 const lastRestMs = 50;
+/**
+ * Above this many sockets do not rest: what comes for them is handed to all other endpoints of the
+ * process, so that the end of 4,096 connections with a socket each would take a minute.
+ */
+const maxResting = 16;
 
 export interface QuicTarget {
   /** In order of preference, at least one. */
@@ -113,6 +118,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
   /** Index of the address that an attempt is for. */
   readonly #attempts: Uint8Array;
   readonly #closings = new Set<Promise<void>>();
+  #resting = 0;
   #preferred = 0;
   #hasOpened = false;
   #isShut = false;
@@ -216,7 +222,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
       return connection.end(this.named(connection, text, "host-ports"), abortClose);
     }
     socket.users++;
-    clearTimeout(socket.rest);
+    this.#wake(socket);
     this.#socketOf[id] = socket;
     const { endpoint } = socket;
     this.#quic.connect(port.address, { ...this.#sessionOptions, endpoint }).then(
@@ -356,11 +362,21 @@ export class QuicDialer extends QuicConnections implements Dialer {
 
   /** Nobody uses the socket any more; somebody may soon. */
   #restSocket(socket: SharedSocket): void {
+    if (this.#resting >= maxResting) return this.#release(socket);
+    this.#resting++;
     socket.rest = setTimeout(() => this.#release(socket), socketRestMs);
     socket.rest.unref();
   }
 
+  #wake(socket: SharedSocket): void {
+    if (socket.rest === undefined) return;
+    clearTimeout(socket.rest);
+    socket.rest = undefined;
+    this.#resting--;
+  }
+
   #release(socket: SharedSocket): void {
+    this.#wake(socket);
     if (this.#sockets.get(socket.key) === socket) this.#sockets.delete(socket.key);
     const closing = destroyEndpoint(socket.endpoint, endpointClosesWithinMs);
     this.#closings.add(closing);
@@ -369,13 +385,11 @@ export class QuicDialer extends QuicConnections implements Dialer {
 
   async shutdown(): Promise<void> {
     this.#isShut = true;
-    const connections = this.#connectionsWhere(() => true);
-    for (const connection of connections) connection.end(undefined, orderlyClose);
-    if (connections.length > 0) await Bun.sleep(lastRestMs);
-    for (const socket of [...this.#sockets.values()]) {
-      clearTimeout(socket.rest);
-      this.#release(socket);
+    for (const connection of this.#connectionsWhere(() => true)) {
+      connection.end(undefined, orderlyClose);
     }
+    if (this.#resting > 0) await Bun.sleep(lastRestMs);
+    for (const socket of [...this.#sockets.values()]) this.#release(socket);
     for (const port of this.#ports.flat()) port.probe.stop();
     this.stopTimers();
     await Promise.all(this.#closings);

@@ -77,7 +77,8 @@ export class QuicListener extends QuicConnections implements Listener {
     try {
       for (let port = endpoint.port; port <= endpoint.lastPort; port++) {
         const accept = (session: NativeSession) => sessions.accept(session);
-        endpoints.push(await bindPort(quic, { ...endpoint, port }, accept, sessionOptions));
+        const single = { ...endpoint, port, lastPort: port };
+        endpoints.push(await bindPort(quic, single, accept, sessionOptions));
       }
     } catch (error) {
       await Promise.all(endpoints.map((bound) => destroyEndpoint(bound, endpointClosesWithinMs)));

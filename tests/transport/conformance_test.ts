@@ -74,7 +74,7 @@ testConformance(
 );
 
 // Notices a vanished peer, and gives up on garbage, sooner than `quic` itself.
-const hastyQuic = makeQuic({ idleTimeoutMs: 2000, keepAliveMs: 400 });
+const hastyQuic = makeQuic({ idleTimeoutMs: 5000, keepAliveMs: 1000 });
 const quicSubject = {
   transport: hastyQuic,
   file: "quic.ts",
