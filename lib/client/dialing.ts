@@ -54,7 +54,12 @@ async function sourcePorts(
   const { first, last } = settings.sourcePorts;
   const [target = ""] = await resolveHost(endpoint.host);
   const address = isIPv6(target) ? "::" : "0.0.0.0";
-  return new SourcePorts({ addresses: [address], firstPort: first, lastPort: last });
+  return new SourcePorts({
+    addresses: [address],
+    firstPort: first,
+    lastPort: last,
+    protocol: endpoint.scheme === "udp" ? "udp" : "tcp",
+  });
 }
 
 /** Says with an error of a file's content which option named the file. */

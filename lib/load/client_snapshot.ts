@@ -31,6 +31,7 @@ export function clientSnapshot(
   const perSecond = (count: number) => steadyNs > 0 ? count / (steadyNs / 1e9) : 0;
   const steady = messageCounts(ledger.steady);
   const used = meter.used();
+  const shareOf = (seconds: number) => used.seconds > 0 ? seconds / used.seconds : 0;
   return {
     schemaVersion,
     role: "client",
@@ -60,8 +61,8 @@ export function clientSnapshot(
     histograms: recorder.totals(),
     generator: {
       ...readProcessUsage(),
-      steadyCpuShare: perSecond(used.cpuSeconds),
-      steadyCpuWaitShare: perSecond(used.cpuWaitSeconds),
+      steadyCpuShare: shareOf(used.cpuSeconds),
+      steadyCpuWaitShare: shareOf(used.cpuWaitSeconds),
       heldBackSends: generator.sender.heldBackSends,
     },
     verdict: context.verdict,

@@ -58,6 +58,6 @@ export class ClosedLoop implements LoadLoop {
       this.isStarved = true;
       return;
     }
-    this.sender.queue(id, atNs, 0, atNs >= times.steadyStartNs, atNs);
+    this.sender.queue(id, atNs, NaN, atNs >= times.steadyStartNs, atNs);
   }
 }

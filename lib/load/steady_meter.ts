@@ -1,15 +1,24 @@
 import { runQueueWaitNs } from "../host/run_queue.ts";
+import { nowNs } from "../stats/clock.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
 
 interface Reading {
+  /** The monotonic clock; of what was used, the time in which it was. */
+  readonly seconds: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly cpuSeconds: number;
   readonly cpuWaitSeconds: number;
 }
 
-const nothing: Reading = { sentBytes: 0, receivedBytes: 0, cpuSeconds: 0, cpuWaitSeconds: 0 };
+const nothing: Reading = {
+  seconds: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  cpuSeconds: 0,
+  cpuWaitSeconds: 0,
+};
 
 /**
  * What the steady phase used: bytes in both directions, CPU time of this process, and the time for
@@ -34,6 +43,8 @@ export class SteadyMeter {
     if (this.from === undefined) return nothing;
     const to = this.to ?? this.read();
     return {
+      // Not the length of the phase: a generator with more to do than it can notices its end late.
+      seconds: to.seconds - this.from.seconds,
       sentBytes: to.sentBytes - this.from.sentBytes,
       receivedBytes: to.receivedBytes - this.from.receivedBytes,
       cpuSeconds: to.cpuSeconds - this.from.cpuSeconds,
@@ -44,6 +55,7 @@ export class SteadyMeter {
   private read(): Reading {
     const { user, system } = process.cpuUsage();
     return {
+      seconds: nowNs() / 1e9,
       sentBytes: this.sender.bytesSent,
       receivedBytes: this.receiver.bytesReceived,
       cpuSeconds: (user + system) / 1e6,

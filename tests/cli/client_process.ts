@@ -65,7 +65,8 @@ export async function runClient(
   }
 }
 
-async function readSnapshot(path: string): Promise<ClientSnapshot | undefined> {
+/** What `--json` wrote, with its books checked; undefined where that is nothing. */
+export async function readSnapshot(path: string): Promise<ClientSnapshot | undefined> {
   const text = existsSync(path) ? await Bun.file(path).text() : "";
   if (text === "") return undefined;
   const snapshot = parseSnapshot(text);
