@@ -1,0 +1,35 @@
+import process from "node:process";
+
+/**
+ * A network of its own, with nothing but loopback, in which every port is free. Programs in it are
+ * started through `command`; they must have ended when it is disposed of.
+ */
+export class NetworkNamespace implements Disposable {
+  private constructor(private readonly name: string) {}
+
+  /** @returns undefined where this process may not make one, or there is no `ip`. */
+  static make(): NetworkNamespace | undefined {
+    const name = `holdfast-test-${process.pid}`;
+    if (process.platform !== "linux" || Bun.which("ip") === null) return undefined;
+    if (!ip("netns", "add", name)) return undefined;
+    const namespace = new NetworkNamespace(name);
+    if (ip("-n", name, "link", "set", "lo", "up") && ip(...namespace.command.slice(1), "true")) {
+      return namespace;
+    }
+    namespace[Symbol.dispose]();
+    return undefined;
+  }
+
+  /** What to put in front of a command. */
+  get command(): readonly string[] {
+    return ["ip", "netns", "exec", this.name];
+  }
+
+  [Symbol.dispose](): void {
+    ip("netns", "delete", this.name);
+  }
+}
+
+function ip(...args: readonly string[]): boolean {
+  return Bun.spawnSync(["ip", ...args]).exitCode === 0;
+}
