@@ -56,12 +56,12 @@ for (const [name, [scheme, options]] of Object.entries(targets)) {
         ratePerSecond: 400,
         arrivals: "uniform",
         sizeBytes: 300,
-        durationMs: 500,
+        durationMs: 300,
         verify: true,
       }),
     );
     assert.equal(snapshot.endpoint, endpoint);
-    assert.equal(snapshot.steady.due, 200);
+    assert.equal(snapshot.steady.due, 120);
     assert.equal(snapshot.histograms.connect.count, 5);
     assert.equal(snapshot.histograms.response.count, snapshot.steady.answered);
     const { sent, received } = snapshot.bytes;
