@@ -128,7 +128,7 @@ function clientOptions(
       transportParams: {
         maxIdleTimeout: Math.ceil(timing.idleTimeoutMs / 1000),
         initialMaxStreamsBidi: 0,
-        initialMaxStreamsUni: 0,
+        initialMaxStreamsUni: 1, // a listener's, to show that the connection is in use
       },
     },
     insecure,

@@ -38,6 +38,8 @@ const awaitsDatagrams = 512;
 /** CONNECTION_CLOSE has been asked for. */
 const isClosing = 1024;
 
+const oneByte = new Uint8Array(1);
+
 const cannotSend = isBlocked | isStopped | isFinished | isAsked | isGone;
 
 /** The dialer or listener that a connection belongs to. */
@@ -80,8 +82,9 @@ export class QuicConnection implements StreamUser {
   #datagrams: DatagramSender | undefined;
   /** When patience with the peer's part in an orderly close is over; 0: it is not awaited. */
   #lingersUntilMs = 0;
-  /** The owner's tick at which something last moved. */
+  /** The owner's tick at which something last moved, and at which it last did on a stream. */
   activeAt: number;
+  streamActiveAt: number;
   /** Packets that had come in when they were last counted, and when there was last a new one. */
   packetsHeard = 0n;
   heardAtMs = 0;
@@ -90,6 +93,7 @@ export class QuicConnection implements StreamUser {
     this.#owner = owner;
     this.id = id;
     this.activeAt = owner.tick;
+    this.streamActiveAt = owner.tick;
   }
 
   get session(): NativeSession | undefined {
@@ -162,7 +166,7 @@ export class QuicConnection implements StreamUser {
   received(bytes: Uint8Array): void {
     if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
     this.#state &= ~sendsDatagrams;
-    this.activeAt = this.#owner.tick;
+    this.activeAt = this.streamActiveAt = this.#owner.tick;
     this.#owner.handlers.data(this.id, bytes, false);
   }
 
@@ -177,7 +181,10 @@ export class QuicConnection implements StreamUser {
       this.#peerStopped("the peer has stopped reading (STOP_SENDING)");
       return 0;
     }
-    if (accepted > 0) this.activeAt = this.#owner.tick;
+    if (accepted > 0) {
+      this.activeAt = this.#owner.tick;
+      if ((state & sendsDatagrams) === 0) this.streamActiveAt = this.activeAt;
+    }
     if (accepted < length) this.#state |= isBlocked;
     return accepted;
   }
@@ -252,6 +259,16 @@ export class QuicConnection implements StreamUser {
     this.#state |= isGone;
     this.#session?.destroy(undefined, close);
     this.#report(failure);
+  }
+
+  /**
+   * Sends one byte on a unidirectional stream of its own. lsquic gives a connection up on whose
+   * streams nothing has moved for 60 s, whatever PINGs and datagrams come; where it is the server's,
+   * it does so on the server's side. Clients of this transport drop such streams unread.
+   */
+  moveStreams(): void {
+    this.streamActiveAt = this.#owner.tick;
+    this.#session!.createUnidirectionalStream({ body: oneByte }).catch(() => {}); // it is closing
   }
 
   /**

@@ -17,6 +17,8 @@ export interface QuicLimits {
   /** Connections on which nothing moves for this long are closed as `idle`; 0: never. */
   readonly idleTimeoutMs: number;
   readonly maxUnreadBytes: number;
+  /** Streams on which nothing moved for this long are made to move; Infinity: they are let be. */
+  readonly stillMs: number;
 }
 
 /**
@@ -39,6 +41,7 @@ export abstract class QuicConnections implements Connections, QuicOwner {
   readonly #idleTicks: number;
   readonly #countTicks: number;
   readonly #silentMs: number;
+  readonly #stillTicks: number;
   readonly #idleText: string;
 
   constructor(handlers: ConnectionHandlers, limits: QuicLimits) {
@@ -50,6 +53,7 @@ export abstract class QuicConnections implements Connections, QuicOwner {
     this.#idleTicks = idleTimeoutMs > 0 ? Math.ceil(idleTimeoutMs / this.#sweepMs) : Infinity;
     this.#countTicks = Math.max(1, Math.floor(quietMs / countsPerTimeout / this.#sweepMs));
     this.#silentMs = quietMs / 2;
+    this.#stillTicks = limits.stillMs / this.#sweepMs;
     this.#idleText = `nothing moved for ${idleTimeoutMs} ms`;
     this.#sweepTimer = setInterval(() => this.#sweep(), this.#sweepMs);
     this.#sweepTimer.unref();
@@ -123,7 +127,10 @@ export abstract class QuicConnections implements Connections, QuicOwner {
     for (let id = 0; id < this.connections.length; id++) {
       const connection = this.connections[id];
       if (connection === undefined || !connection.wasOpen) continue;
-      if (isCounting) this.#count(connection, nowMs);
+      if (isCounting) {
+        this.#count(connection, nowMs);
+        if (tick - connection.streamActiveAt > this.#stillTicks) connection.moveStreams();
+      }
       if (tick - connection.activeAt > this.#idleTicks) {
         connection.fail(this.named(connection, this.#idleText, "idle"), idleClose);
       }

@@ -130,7 +130,8 @@ export class QuicDialer extends QuicConnections implements Dialer {
     settings: DialSettings,
     options: QuicClientOptions,
   ) {
-    super(handlers, { quietMs: options.quietMs, idleTimeoutMs: 0, maxUnreadBytes });
+    const { quietMs } = options;
+    super(handlers, { quietMs, idleTimeoutMs: 0, maxUnreadBytes, stillMs: Infinity });
     this.traits = settings.datagrams ? datagramTraits : streamTraits;
     this.#quic = quic;
     this.#settings = settings;
@@ -160,7 +161,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
   }
 
   /** One set for all sessions; `this` is the session. */
-  #callbacks(): Pick<NativeSessionOptions, "onerror" | "onhandshake" | "ondatagram"> {
+  #callbacks(): Partial<NativeSessionOptions> & Pick<NativeSessionOptions, "onerror"> {
     const handshaken = (session: NativeSession, handshake: NativeHandshake) => {
       const connection = connectionOfSession.get(session);
       if (connection === undefined || connection.isGone) return;
@@ -174,6 +175,10 @@ export class QuicDialer extends QuicConnections implements Dialer {
       onerror() {},
       onhandshake(handshake) {
         handshaken(this, handshake);
+      },
+      // This side's stream is the only one that counts; see `moveStreams` for what others may be.
+      onstream(stream) {
+        stream.destroy();
       },
       ...(this.#settings.datagrams
         ? {

@@ -32,6 +32,8 @@ const lastCryptoError = 0x1ff;
 const noApplicationProtocol = cryptoError + 120;
 /** lsquic's own words; with the same code a peer's handshake_failure has others. */
 const handshakeTimedOut = "handshake timed out";
+/** What an lsquic server says with APPLICATION_ERROR after 60 s without data on any stream. */
+const lackOfProgress = /lack of progress/;
 
 /** Everything of a `QuicError` that matters here. */
 interface QuicError extends Error {
@@ -78,7 +80,8 @@ export function quicFailure(failures: NativeFailures, error: unknown): Failure {
     return failures.named(`QUIC application error ${code}${because}`, kind);
   }
   if (reason === handshakeTimedOut) return failures.named("QUIC handshake timed out", "timeout");
-  return failures.named(`QUIC ${nameOf(code)}${because}`, kindOf(code));
+  const kind = lackOfProgress.test(reason) ? "idle" : kindOf(code);
+  return failures.named(`QUIC ${nameOf(code)}${because}`, kind);
 }
 
 function kindOf(code: number): FailureKind {

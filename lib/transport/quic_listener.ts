@@ -31,6 +31,8 @@ const bufferBytes = 4 * 1024 * 1024;
 /** How long the peers have to take part in the orderly end of their connections. */
 const shutdownWithinMs = 3000;
 const endpointClosesWithinMs = 2000;
+/** Half of what lsquic has patience for. */
+const stillMs = 30_000;
 
 /** What every session is accepted with. */
 export interface QuicServerOptions {
@@ -104,6 +106,7 @@ export class QuicListener extends QuicConnections implements Listener {
       quietMs,
       idleTimeoutMs,
       maxUnreadBytes: maxPendingBytes + bufferBytes,
+      stillMs,
     });
     this.endpoint = endpoint;
     this.#endpoints = endpoints;

@@ -56,6 +56,8 @@ export interface NativeSession {
   readonly peerCertificate: X509Certificate | undefined;
   readonly stats: { readonly pktRecv: bigint; readonly datagramsSent: bigint };
   createBidirectionalStream(options: { highWaterMark: number }): Promise<NativeStream>;
+  /** Sends `body` and FIN. */
+  createUnidirectionalStream(options: { body: Uint8Array }): Promise<NativeStream>;
   /** Copies. Resolves to 0n when the datagram was not taken. */
   sendDatagram(bytes: Uint8Array): Promise<bigint>;
   /** Closes once the peer has acknowledged what was written. */

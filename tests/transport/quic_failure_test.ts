@@ -37,6 +37,12 @@ test("quicFailure() tells a handshake that timed out from one that failed", () =
   assert.equal(failureOf("transport", 0x128n, "handshake failed").kind, "tls");
 });
 
+test("quicFailure() takes a server's impatience for an idle timeout", () => {
+  const reason = "connection timed out due to lack of progress";
+  assert.equal(failureOf("transport", 0xcn, reason).kind, "idle");
+  assert.equal(failureOf("transport", 0xcn).kind, "protocol");
+});
+
 test("quicFailure() takes an application's code 0 as an orderly end", () => {
   assert.equal(failureOf("application", 0n).kind, "closed-by-peer");
   assert.equal(failureOf("application", 7n, "bye").kind, "reset");
