@@ -29,16 +29,13 @@ export class Results {
   private failure: unknown;
   private readonly json: Output | undefined;
   private readonly csv: CsvLog | undefined;
-  private readonly hdr: HdrLog | undefined;
+  private readonly hdrOutput: Output | undefined;
+  private hdr: HdrLog | undefined;
   private readonly line = new ClientLine();
   private generator: LoadGenerator | undefined;
 
   /** @throws {FileError} a file cannot be written. */
-  constructor(
-    private readonly settings: ClientSettings,
-    private readonly io: Io,
-    run: RunIdentity,
-  ) {
+  constructor(private readonly settings: ClientSettings, private readonly io: Io) {
     const { csvFile, jsonFile, hdrFile } = settings;
     if (csvFile !== undefined) {
       this.csv = new CsvLog(this.open(csvFile), { epochMs: Date.now(), atNs: nowNs() });
@@ -46,12 +43,7 @@ export class Results {
       this.trace = traceInto(this.csv);
     }
     if (jsonFile !== undefined) this.json = this.open(jsonFile);
-    if (hdrFile !== undefined) {
-      this.hdr = new HdrLog(this.open(hdrFile), {
-        startedAtMs: Date.parse(run.startedAt),
-        comments: [`holdfast ${run.version}`, ...settingLines(run)],
-      });
-    }
+    if (hdrFile !== undefined) this.hdrOutput = this.open(hdrFile);
     if (this.failure !== undefined) {
       this.close();
       throw this.failure;
@@ -79,8 +71,14 @@ export class Results {
     return lasting;
   }
 
-  start(generator: LoadGenerator): void {
+  /** The run starts now. */
+  start(generator: LoadGenerator, run: RunIdentity): void {
     this.generator = generator;
+    if (this.hdrOutput === undefined) return;
+    this.hdr = new HdrLog(this.hdrOutput, {
+      startedAtMs: Date.parse(run.startedAt),
+      comments: [`holdfast ${run.version}`, ...settingLines(run)],
+    });
   }
 
   /** A second is over. */

@@ -11,7 +11,7 @@ import { labelRecord } from "../options/label.ts";
 import { serveStats, type StatsServer } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { parseExpectation } from "../stats/expectations.ts";
-import type { ClientSnapshot } from "../stats/snapshot.ts";
+import type { ClientSnapshot, RunIdentity } from "../stats/snapshot.ts";
 import { withoutConnections } from "../stats/stop_reason.ts";
 import { exitCodeOf, judge } from "../stats/verdict.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../transport/endpoint.ts";
@@ -41,19 +41,7 @@ export async function run(
   const plan = loadSettings(settings, await scheduleText(settings, io));
   requireDescriptors(endpoint.scheme, settings);
   const dialing = await dialSettings(endpoint, settings);
-  const context: SnapshotContext = {
-    run: {
-      version: commandLine.version,
-      host: hostname(),
-      pid: process.pid,
-      startedAt: new Date().toISOString(),
-      labels: labelRecord(settings.labels),
-      settings: commandLine.rendered,
-    },
-    endpoint: formatEndpoint(endpoint),
-  };
-
-  const results = new Results(settings, io, context.run);
+  const results = new Results(settings, io);
   try {
     const generator = await LoadGenerator.create(plan, {
       dial: (handlers) => transports[endpoint.scheme].dial(endpoint, handlers, dialing),
@@ -63,7 +51,11 @@ export async function run(
       },
       ...(results.trace === undefined ? {} : { trace: results.trace }),
     });
-    results.start(generator);
+    const context: SnapshotContext = {
+      run: identityOf(commandLine),
+      endpoint: formatEndpoint(endpoint),
+    };
+    results.start(generator, context.run);
     const stats = serve(commandLine, io, () => clientSnapshot(generator, context));
     try {
       await generator.run(signal);
@@ -81,6 +73,18 @@ export async function run(
   } finally {
     results.close();
   }
+}
+
+/** The run, which starts now. */
+function identityOf({ settings, rendered, version }: CommandLine<ClientSettings>): RunIdentity {
+  return {
+    version,
+    host: hostname(),
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    labels: labelRecord(settings.labels),
+    settings: rendered,
+  };
 }
 
 /** @throws {UsageError} there is not exactly one endpoint, or options have no meaning on it. */
