@@ -2,6 +2,12 @@ import { findEpollFd, setTimerSlack, waitForEvents } from "../host/libc.ts";
 import { nowNs } from "../stats/clock.ts";
 
 const longestWaitNs = 1e6;
+/** ppoll(2) passes over a negative descriptor: it only sleeps. */
+const noDescriptor = -1;
+/** At high rates steps are this far apart at least: what falls due meanwhile shares one turn. */
+const quantumNs = 100e3;
+/** So many waits in a row that are shorter than the quantum make a high rate. */
+const highRateWaits = 8;
 /** A timer may fire this much late; nearer than that the pacer waits by itself. */
 const timerMarginMs = 3;
 const longestTimerMs = 50;
@@ -13,9 +19,16 @@ const longestTimerMs = 50;
  * ppoll(2) on the event loop's own epoll descriptor: until the next due time, one millisecond at
  * most, or until there is I/O, which the loop then serves before the next step. Where there is no
  * epoll (not Linux) it falls back to timers, and lateness shows it.
+ *
+ * A turn of the event loop costs about 5 µs whatever it brings, and above some 10,000 messages per
+ * second nearly every message and every answer would cost one. There the pacer sleeps through the
+ * rest of a quantum of 100 µs, I/O or not: a third of the CPU for 50 µs on average, in the lateness
+ * of sends (where it is recorded) and in the time at which answers are read.
  */
 export class Pacer {
   private isRunning = false;
+  private lastStepNs = 0;
+  private shortWaits = 0;
   private epollFd = -1;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private immediate: ReturnType<typeof setImmediate> | undefined;
@@ -39,23 +52,32 @@ export class Pacer {
 
   private readonly turn = (): void => {
     if (!this.isRunning) return;
-    const dueNs = this.step(nowNs());
+    this.lastStepNs = nowNs();
+    const dueNs = this.step(this.lastStepNs);
     if (!this.isRunning) return;
-    const waitNs = dueNs - nowNs();
+    const atNs = nowNs();
+    const waitNs = dueNs - atNs;
     const waitMs = waitNs / 1e6;
     if (waitMs > timerMarginMs) {
       const timerMs = Math.min(waitMs - timerMarginMs + 1, longestTimerMs);
       this.timer = setTimeout(this.turn, timerMs);
       return;
     }
-    if (waitNs > 0) {
-      if (this.epollFd >= 0) {
-        waitForEvents(this.epollFd, Math.min(waitNs, longestWaitNs));
-      } else if (waitNs > longestWaitNs) {
-        this.timer = setTimeout(this.turn, 1);
-        return;
-      }
+    if (this.epollFd >= 0) this.sleep(waitNs, this.lastStepNs + quantumNs - atNs);
+    else if (waitNs > longestWaitNs) {
+      this.timer = setTimeout(this.turn, 1);
+      return;
     }
     this.immediate = setImmediate(this.turn);
   };
+
+  /** @param quantumRestNs how much of the quantum is left. */
+  private sleep(waitNs: number, quantumRestNs: number): void {
+    this.shortWaits = waitNs < quantumNs ? this.shortWaits + 1 : 0;
+    if (this.shortWaits > highRateWaits) {
+      if (quantumRestNs > 0) waitForEvents(noDescriptor, Math.max(waitNs, quantumRestNs));
+    } else if (waitNs > 0) {
+      waitForEvents(this.epollFd, Math.min(waitNs, longestWaitNs));
+    }
+  }
 }
