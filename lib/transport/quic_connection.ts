@@ -10,11 +10,12 @@ const lingerMs = 1000;
 /** And how long that close may wait for the peer's acknowledgements. */
 const closeWithinMs = 10_000;
 /**
- * To whoever reads the stream the end of a session looks like FIN, or like a reset of the stream; it
- * is known a millisecond or two later, on a busy machine some more.
+ * To whoever reads the stream the end of a session looks like FIN, or like a reset of the stream. It
+ * is known a millisecond or two later, but when thousands end at once it takes up to a second or two;
+ * a reset that is one is rare and can wait.
  */
 const endIsKnownAfterMs = 30;
-const resetIsKnownAfterMs = 200;
+const resetIsKnownAfterMs = 3000;
 
 // States, as bits.
 const isOpen = 1;

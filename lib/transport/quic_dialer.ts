@@ -49,10 +49,12 @@ const socketRestMs = 1000;
 /** The same at the end of it all, where what is on its way has been on it for a round trip at most. */
 const lastRestMs = 50;
 /**
- * Above this many sockets do not rest: what comes for them is handed to all other endpoints of the
- * process, so that the end of 4,096 connections with a socket each would take a minute.
+ * Where there are more sockets than this, only some of them rest: what comes for a session that is
+ * gone is handed to all other endpoints of the process, so that the end of 4,096 connections with a
+ * socket each would take a minute.
  */
-const maxResting = 16;
+const fewSockets = 400;
+const maxRestingOfMany = 16;
 
 export interface QuicTarget {
   /** In order of preference, at least one. */
@@ -367,7 +369,8 @@ export class QuicDialer extends QuicConnections implements Dialer {
 
   /** Nobody uses the socket any more; somebody may soon. */
   #restSocket(socket: SharedSocket): void {
-    if (this.#resting >= maxResting) return this.#release(socket);
+    const areMany = this.#sockets.size > fewSockets;
+    if (areMany && this.#resting >= maxRestingOfMany) return this.#release(socket);
     this.#resting++;
     socket.rest = setTimeout(() => this.#release(socket), socketRestMs);
     socket.rest.unref();
