@@ -56,6 +56,8 @@ export function makeQuic(timing: QuicTiming): Transport {
  * - An endpoint whose host is an address is verified by the addresses in the certificate; the name
  *   that is sent (SNI) is then `localhost`, because the runtime always sends one.
  * - Packets that belong to no session cost time in proportion to all sessions of the process.
+ * - A server wants a port for every 50 to 100 connections that talk: 10,000 with a message of 1 KiB a
+ *   second each lose some on 32 ports, have a p99 of 0.2 s on 64 and of 0.05 s on 128 (2 cores).
  */
 export const quic: Transport = makeQuic(defaultTiming);
 

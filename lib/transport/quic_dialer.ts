@@ -7,16 +7,14 @@ import { QuicConnections, surface } from "./quic_connections.ts";
 import { maxDatagramBytes } from "./quic_datagrams.ts";
 import { abortClose, badCertificateClose, orderlyClose } from "./quic_failure.ts";
 import {
-  destroyEndpoint,
   endpointError,
-  type NativeEndpoint,
   type NativeHandshake,
   type NativeQuic,
   type NativeSession,
   type NativeSessionOptions,
-  newEndpoint,
 } from "./quic_native.ts";
 import { PortProbe } from "./quic_probe.ts";
+import { type SharedSocket, SharedSockets } from "./quic_shared_sockets.ts";
 import { hostPort } from "./resolve.ts";
 import type { ConnectionHandlers, Dialer, DialSettings, TransportTraits } from "./transport.ts";
 
@@ -39,22 +37,6 @@ const datagramTraits: TransportTraits = {
 const maxSourceTries = 256;
 /** Bytes that may wait on a connection whose caller has paused it. */
 const maxUnreadBytes = 64 * 1024 * 1024;
-const endpointClosesWithinMs = 2000;
-/**
- * How long a UDP socket outlives its last connection. Packets that are still on their way to it would
- * else come back to the server as ICMP errors, and one of those makes the runtime's QUIC stop sending
- * for a second on the endpoint that it concerns: all other sessions of that port would stand still.
- */
-const socketRestMs = 1000;
-/** The same at the end of it all, where what is on its way has been on it for a round trip at most. */
-const lastRestMs = 50;
-/**
- * Where there are more sockets than this, only some of them rest: what comes for a session that is
- * gone is handed to all other endpoints of the process, so that the end of 4,096 connections with a
- * socket each would take a minute.
- */
-const fewSockets = 400;
-const maxRestingOfMany = 16;
 
 export interface QuicTarget {
   /** In order of preference, at least one. */
@@ -84,16 +66,6 @@ interface RemotePort {
   isProven: boolean;
 }
 
-/** A UDP socket and how many connections use it. */
-interface SharedSocket {
-  readonly key: number;
-  readonly endpoint: NativeEndpoint;
-  users: number;
-  isBound: boolean;
-  /** Runs while nobody uses it. */
-  rest: ReturnType<typeof setTimeout> | undefined;
-}
-
 /**
  * Dials QUIC. Connections `k * connectionsPerSocket` and following share the UDP socket k, and socket
  * k talks to port `first + k mod n` of the target's n: a packet costs both sides time in proportion
@@ -113,14 +85,12 @@ export class QuicDialer extends QuicConnections implements Dialer {
   /** By address, then by port. */
   readonly #ports: readonly (readonly RemotePort[])[];
   readonly #socketCount: number;
-  readonly #sockets = new Map<number, SharedSocket>();
+  readonly #sockets: SharedSockets;
   /** By connection: what it uses. */
   readonly #socketOf: (SharedSocket | undefined)[] = [];
   readonly #portOf: (RemotePort | undefined)[] = [];
   /** Index of the address that an attempt is for. */
   readonly #attempts: Uint8Array;
-  readonly #closings = new Set<Promise<void>>();
-  #resting = 0;
   #preferred = 0;
   #hasOpened = false;
   #isShut = false;
@@ -142,6 +112,11 @@ export class QuicDialer extends QuicConnections implements Dialer {
     this.#socketCount = Math.ceil(settings.capacity / settings.connectionsPerSocket);
     this.#ports = target.addresses.map((address) => this.#portsOf(address, target));
     for (let id = 0; id < settings.capacity; id++) this.connections.push(undefined);
+    this.#sockets = new SharedSockets(
+      quic,
+      settings.sources,
+      (socket) => this.#socketLost(socket),
+    );
     this.#sessionOptions = { ...options.session, ...this.#callbacks() };
   }
 
@@ -223,13 +198,11 @@ export class QuicDialer extends QuicConnections implements Dialer {
   #dial(connection: QuicConnection, key: number, tries: number): void {
     const { id } = connection;
     const port = this.#portOf[id]!;
-    const socket = this.#sockets.get(key) ?? this.#newSocket(key, port.isIPv6);
+    const socket = this.#sockets.enter(key, port.isIPv6);
     if (socket === undefined) {
       const text = "no source address and port is left";
       return connection.end(this.named(connection, text, "host-ports"), abortClose);
     }
-    socket.users++;
-    this.#wake(socket);
     this.#socketOf[id] = socket;
     const { endpoint } = socket;
     this.#quic.connect(port.address, { ...this.#sessionOptions, endpoint }).then(
@@ -239,22 +212,6 @@ export class QuicDialer extends QuicConnections implements Dialer {
       },
       (error) => void this.#dialFailed(connection, socket, error, tries),
     );
-  }
-
-  /** @returns undefined when the source addresses are used up. */
-  #newSocket(key: number, isIPv6: boolean): SharedSocket | undefined {
-    const { sources } = this.#settings;
-    let address = isIPv6 ? "[::]:0" : "0.0.0.0:0";
-    if (sources !== undefined) {
-      if (!sources.next()) return undefined;
-      address = hostPort(sources.address, sources.port);
-    }
-    const endpoint = newEndpoint(this.#quic, address);
-    const socket: SharedSocket = { key, endpoint, users: 0, isBound: false, rest: undefined };
-    this.#sockets.set(key, socket);
-    const lost = () => this.#socketLost(socket);
-    endpoint.closed.then(lost, lost);
-    return socket;
   }
 
   /** The socket could not be bound, or the session could not be set up. Nothing was sent. */
@@ -269,7 +226,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
       const kind = messageOf(error).startsWith("tls:") ? "tls" : "protocol";
       return connection.end(this.named(connection, messageOf(error), kind), abortClose);
     }
-    if (this.#sockets.get(socket.key) === socket) this.#sockets.delete(socket.key);
+    this.#sockets.discard(socket);
     const cause = await endpointError(socket.endpoint);
     if (connection.isGone) return;
     const isTaken = codeOf(cause) === "EADDRINUSE";
@@ -279,10 +236,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
     connection.end(this.failuresOf(connection).of(cause, "unreachable"), abortClose);
   }
 
-  /** The runtime has closed an endpoint that had been in use. */
   #socketLost(socket: SharedSocket): void {
-    if (!socket.isBound || this.#sockets.get(socket.key) !== socket) return;
-    this.#sockets.delete(socket.key);
     for (const connection of this.#connectionsWhere((id) => this.#socketOf[id] === socket)) {
       connection.fail(this.named(connection, "the UDP socket was lost", "unreachable"), abortClose);
     }
@@ -346,7 +300,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
     const port = this.#portOf[id]!;
     this.connections[id] = undefined;
     this.#socketOf[id] = undefined;
-    if (socket !== undefined && --socket.users === 0) this.#restSocket(socket);
+    if (socket !== undefined) this.#sockets.leave(socket);
     if (failure !== undefined) port.isProven = false;
     if (!connection.wasOpen && this.#attemptNext(id, failure)) return;
     this.handlers.close(id, failure);
@@ -367,39 +321,13 @@ export class QuicDialer extends QuicConnections implements Dialer {
     return isOfAddress;
   }
 
-  /** Nobody uses the socket any more; somebody may soon. */
-  #restSocket(socket: SharedSocket): void {
-    const areMany = this.#sockets.size > fewSockets;
-    if (areMany && this.#resting >= maxRestingOfMany) return this.#release(socket);
-    this.#resting++;
-    socket.rest = setTimeout(() => this.#release(socket), socketRestMs);
-    socket.rest.unref();
-  }
-
-  #wake(socket: SharedSocket): void {
-    if (socket.rest === undefined) return;
-    clearTimeout(socket.rest);
-    socket.rest = undefined;
-    this.#resting--;
-  }
-
-  #release(socket: SharedSocket): void {
-    this.#wake(socket);
-    if (this.#sockets.get(socket.key) === socket) this.#sockets.delete(socket.key);
-    const closing = destroyEndpoint(socket.endpoint, endpointClosesWithinMs);
-    this.#closings.add(closing);
-    void closing.then(() => this.#closings.delete(closing));
-  }
-
   async shutdown(): Promise<void> {
     this.#isShut = true;
     for (const connection of this.#connectionsWhere(() => true)) {
       connection.end(undefined, orderlyClose);
     }
-    if (this.#resting > 0) await Bun.sleep(lastRestMs);
-    for (const socket of [...this.#sockets.values()]) this.#release(socket);
     for (const port of this.#ports.flat()) port.probe.stop();
     this.stopTimers();
-    await Promise.all(this.#closings);
+    await this.#sockets.shutdown();
   }
 }
