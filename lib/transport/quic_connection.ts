@@ -347,6 +347,10 @@ export class QuicConnection implements StreamUser {
 
   #report(failure: Failure | undefined): void {
     this.#stream?.release();
+    // The runtime holds on to a session whose stream can be reached from it.
+    this.#session = undefined;
+    this.#stream = undefined;
+    this.#datagrams = undefined;
     this.#owner.ended(this, failure);
   }
 }

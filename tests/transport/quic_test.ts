@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { afterAll, test } from "bun:test";
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
@@ -199,6 +200,29 @@ test("QuicDialer carries 200 connections at once, each its own bytes", async () 
   await dialer.shutdown();
   await listener.shutdown();
 });
+
+test("sessions and streams are garbage once their connections have closed", async () => {
+  const { listener, server } = await serve(0, 0);
+  const { port } = listener.endpoint;
+  const { dialer, client } = await dial(port, port, 20);
+  const sessions = () => {
+    Bun.gc(true);
+    const { QuicSession = 0, QuicStream = 0 } = heapStats().objectTypeCounts;
+    return QuicSession + QuicStream;
+  };
+  const before = sessions();
+  for (let round = 0; round < 10; round++) {
+    for (let id = 0; id < 20; id++) dialer.connect(id);
+    await until(() => client.openIds.length === 20, "open");
+    await Promise.all(client.openIds.map((id) => echo(dialer, client, id, pattern(100))));
+    for (let id = 0; id < 20; id++) round % 2 === 0 ? dialer.close(id) : dialer.terminate(id);
+    await until(() => client.openIds.length + server.openIds.length === 0, "every close");
+  }
+  // 200 of either on both sides, if they stayed; a few of the last are on somebody's stack.
+  await until(() => sessions() - before < 80, () => `${sessions() - before} are still there`);
+  await dialer.shutdown();
+  await listener.shutdown();
+}, 60_000);
 
 test("QuicDialer reports a server that speaks another protocol", async () => {
   const { listener, refusals } = await serve(0, 0, { alpn: ["other", "another"] });
