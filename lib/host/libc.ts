@@ -14,6 +14,10 @@ const soSndbuf = 7;
 const soRcvbuf = 8;
 const soSndbufForce = 32;
 const soRcvbufForce = 33;
+const ipprotoIp = 0;
+const ipRecverr = 11;
+const ipprotoIpv6 = 41;
+const ipv6Recverr = 25;
 const prSetTimerslack = 29;
 const rlimitNofile = 7;
 const pollIn = 1;
@@ -117,6 +121,23 @@ function setBuffer(fd: number, bytes: number, forced: number, plain: number): nu
   const lengthAddress = (address + 4) as Address;
   const result = symbols.getsockopt(fd, solSocket, plain, address, lengthAddress);
   return result === 0 ? words[0]! : -1;
+}
+
+/**
+ * Keeps ICMP errors from an unconnected UDP socket (IP_RECVERR and IPV6_RECVERR off, ip(7)): Bun asks
+ * for them, and then what one peer's closed port says fails the next send to any other peer.
+ *
+ * @returns whether the kernel took it; false too where there is no libc.
+ */
+export function ignoreIcmpErrors(fd: number): boolean {
+  const symbols = libc();
+  if (symbols === null) return false;
+  optionMemory ??= memory(8);
+  const { words, address } = optionMemory;
+  words[0] = 0;
+  // An IPv6 socket that takes IPv4 too has both; on an IPv4 socket the second fails, as it may.
+  const isQuiet = symbols.setsockopt(fd, ipprotoIp, ipRecverr, address, 4) === 0;
+  return symbols.setsockopt(fd, ipprotoIpv6, ipv6Recverr, address, 4) === 0 || isQuiet;
 }
 
 /**

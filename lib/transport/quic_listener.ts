@@ -15,6 +15,7 @@ import {
   type NativeSessionOptions,
   newEndpoint,
 } from "./quic_native.ts";
+import { quietIcmpErrors } from "./quic_sockets.ts";
 import { hostPort, resolveHost } from "./resolve.ts";
 import type { ConnectionHandlers, Listener, ListenSettings, TransportTraits } from "./transport.ts";
 
@@ -86,6 +87,7 @@ export class QuicListener extends QuicConnections implements Listener {
       await Promise.all(endpoints.map((bound) => destroyEndpoint(bound, endpointClosesWithinMs)));
       throw error;
     }
+    quietIcmpErrors(new Set(endpoints.map((bound) => bound.address!.port)));
     const port = endpoints[0]!.address!.port;
     const lastPort = endpoints.at(-1)!.address!.port;
     const bound = { ...endpoint, port, lastPort };

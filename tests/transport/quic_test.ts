@@ -428,6 +428,34 @@ async function echoOn(pair: Pair, bytes: Uint8Array) {
   await echo(pair.dialer, pair.client, 0, bytes);
 }
 
+test("QuicListener goes on serving when another client is killed", async () => {
+  const { listener } = await serve(0, 0);
+  const { port } = listener.endpoint;
+  const { dialer, client } = await dial(port, port, 1);
+  await settle(dialer, client);
+  const script = new URL("./quic_client_peer.ts", import.meta.url).pathname;
+  for (let round = 0; round < 3; round++) {
+    const peer = Bun.spawn(
+      [process.execPath, "--no-warnings", script, String(port), certificate.ca],
+      { stdout: "pipe", stderr: "inherit" },
+    );
+    await peer.stdout.getReader().read();
+    peer.kill("SIGKILL");
+    await peer.exited;
+    // Its port is closed now, and says so (ICMP) to whoever still sends there.
+    const startMs = performance.now();
+    let turns = 0;
+    for (; performance.now() - startMs < 2000; turns++) {
+      await echo(dialer, client, 0, pattern(100, turns + 1));
+      await Bun.sleep(5);
+    }
+    // Every ICMP message would have cost a second of silence.
+    assert.ok(turns > 20, `${turns} echoes in two seconds`);
+  }
+  await dialer.shutdown();
+  await listener.shutdown();
+}, 60_000);
+
 test("QuicListener answers datagrams with datagrams and streams on the stream", async () => {
   const { listener, server } = await serve(0, 0);
   const { port } = listener.endpoint;
