@@ -1,7 +1,8 @@
 /**
  * `deno task test`: runs every test file in a process of its own, one after another, each with a
  * bound on its time, so that one that hangs or crashes fails alone. Arguments choose files by a part
- * of their path. The last line is `N passed, N failed, N skipped`.
+ * of their path; those of `tests/long/`, which take minutes, run only when they are chosen. The last
+ * line is `N passed, N failed, N skipped`.
  */
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +21,11 @@ interface Outcome {
 const root = join(import.meta.dir, "..");
 const filters = process.argv.slice(2);
 const files = [...new Bun.Glob("tests/**/*_test.ts").scanSync(root)]
-  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+  .filter((file) =>
+    filters.length === 0
+      ? !file.startsWith("tests/long/")
+      : filters.some((filter) => file.includes(filter))
+  )
   .sort();
 
 const total: Outcome = { passed: 0, failed: 0, skipped: [] };

@@ -300,29 +300,6 @@ test("QuicDialer tells apart how its peer ended", async () => {
   if (client.of(2).closes > 0) assert.equal(client.of(2).failure?.kind, "closed-by-peer");
 });
 
-test("QuicListener keeps connections without stream data beyond the minute of lsquic", async () => {
-  const { listener, server } = await serve(0, 0);
-  const { port } = listener.endpoint;
-  const silent = await dial(port, port, 1);
-  const datagrams = await dial(port, port, 1, { datagrams: true });
-  await settle(silent.dialer, silent.client);
-  await settle(datagrams.dialer, datagrams.client);
-  for (let second = 0; second < 66; second++) {
-    await Bun.sleep(1000);
-    datagrams.dialer.send(0, pattern(10), 0, 10, 10);
-    const { isOpen, failure } = datagrams.client.of(0);
-    assert.ok(isOpen, `datagrams: ${failure?.kind}: ${failure?.detail} after ${second} s`);
-  }
-  const { isOpen, failure, bytes } = silent.client.of(0);
-  assert.ok(isOpen, `${failure?.kind}: ${failure?.detail}`);
-  assert.equal(bytes, 0, "what shows that it is in use is no data");
-  await echo(silent.dialer, silent.client, 0, pattern(1000));
-  assert.equal(server.openIds.length, 2);
-  await silent.dialer.shutdown();
-  await datagrams.dialer.shutdown();
-  await listener.shutdown();
-}, 120_000);
-
 test("QuicDialer reports a killed server as idle, and nothing escapes", async () => {
   const script = new URL("./echo_peer.ts", import.meta.url).pathname;
   const peer = Bun.spawn(
