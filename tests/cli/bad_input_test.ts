@@ -203,6 +203,16 @@ const targets: Record<string, Target> = {
     // Its alert, its end of the stream or its reset is read first, on each connection anew.
     message:
       /Every connection ended before the run did: (\d (protocol|closed-by-peer|reset) \(.*)+/,
+    check: ({ connections: { failures, open } }) => {
+      assert.equal(failures.reduce((sum, { count }) => sum + count, 0), 3);
+      assert.equal(open, 0);
+      for (const { kind, firstDetail } of failures) {
+        assert.match(
+          `${kind} ${firstDetail}`,
+          /^(protocol .*as from a TLS|closed-by-peer |reset )/,
+        );
+      }
+    },
   },
   "a TLS server that is no WebSocket (wss)": {
     serve: () => wrong.tlsServer(wrong.echo, ours),
