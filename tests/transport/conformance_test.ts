@@ -1,20 +1,11 @@
-import { makeCertificate } from "../../lib/transport/certificates.ts";
-import { makeQuic } from "../../lib/transport/quic.ts";
 import { tcp } from "../../lib/transport/tcp.ts";
 import { tls } from "../../lib/transport/tls.ts";
 import { udp } from "../../lib/transport/udp.ts";
 import { ws, wss } from "../../lib/transport/websocket.ts";
+import { securePeers } from "./conformance_certificate.ts";
 import { testConformance } from "./conformance_suite.ts";
 
-/** One for all secure transports; verified by every dialer. */
-const certificate = await makeCertificate({
-  names: ["localhost"],
-  addresses: ["127.0.0.1", "::1"],
-});
-const secure = {
-  listen: () => Promise.resolve({ certificate }),
-  dial: () => Promise.resolve({ tls: { ca: certificate.ca, insecure: false, alpn: [] } }),
-};
+const secure = await securePeers();
 
 testConformance({
   name: "tcp",
@@ -71,37 +62,4 @@ testConformance(
     "stops accepting": noConnections,
     "ends all connections at shutdown": noConnections,
   },
-);
-
-// Notices a vanished peer, and gives up on garbage, sooner than `quic` itself.
-const hastyQuic = makeQuic({ idleTimeoutMs: 5000, keepAliveMs: 1000 });
-const quicSubject = {
-  transport: hastyQuic,
-  file: "quic.ts",
-  carrier: "udp",
-  listen: secure.listen,
-  refusedKinds: ["refused"],
-  resetKinds: ["reset"],
-  // One port: what a packet costs grows with the sessions of its endpoint.
-  connections: 300,
-  noticeWithinMs: 60_000,
-} as const;
-const noBackpressure = {
-  "holds up a dialer whose peer does not read": "the runtime reads whatever comes",
-  "holds up a listener whose peer does not read": "the runtime reads whatever comes",
-};
-
-testConformance({
-  ...quicSubject,
-  name: "quic",
-  dial: async () => ({ ...(await secure.dial()), connectTimeoutMs: 2000 }),
-}, noBackpressure);
-
-testConformance(
-  {
-    ...quicSubject,
-    name: "quic datagrams",
-    dial: async () => ({ ...(await secure.dial()), connectTimeoutMs: 2000, datagrams: true }),
-  },
-  { ...noBackpressure, "closes by halves": "datagrams have no end" },
 );
