@@ -1,4 +1,3 @@
-import type { LoadGenerator } from "../load/load_generator.ts";
 import type { MessageTrace } from "../load/message_trace.ts";
 import { ClientLine } from "../report/client_line.ts";
 import { clientSummary } from "../report/client_summary.ts";
@@ -32,7 +31,6 @@ export class Results {
   private readonly hdrOutput: Output | undefined;
   private hdr: HdrLog | undefined;
   private readonly line = new ClientLine();
-  private generator: LoadGenerator | undefined;
 
   /** @throws {FileError} a file cannot be written. */
   constructor(private readonly settings: ClientSettings, private readonly io: Io) {
@@ -72,8 +70,7 @@ export class Results {
   }
 
   /** The run starts now. */
-  start(generator: LoadGenerator, run: RunIdentity): void {
-    this.generator = generator;
+  start(run: RunIdentity): void {
     if (this.hdrOutput === undefined) return;
     this.hdr = new HdrLog(this.hdrOutput, {
       startedAtMs: Date.parse(run.startedAt),
@@ -81,10 +78,14 @@ export class Results {
     });
   }
 
-  /** A second is over. */
-  second(interval: ClientHistograms, startNs: number, endNs: number, snapshot: ClientSnapshot) {
-    const runStartNs = this.generator?.times.startNs ?? startNs;
-    this.hdr?.interval((startNs - runStartNs) / 1e6, (endNs - runStartNs) / 1e6, { ...interval });
+  /** A second is over: see `SecondHandler`. */
+  second(
+    interval: ClientHistograms,
+    startNs: number,
+    endNs: number,
+    snapshot: ClientSnapshot,
+  ): void {
+    this.hdr?.interval(startNs / 1e6, endNs / 1e6, { ...interval });
     this.csv?.flush();
     if (this.settings.quiet || snapshot.phase === "done") return;
     const line = this.line.next(snapshot, interval.response);

@@ -1,25 +1,17 @@
-import { hostname } from "node:os";
-import process from "node:process";
-import { createDnsCodec } from "../codec/dns.ts";
-import { createEchoCodec } from "../codec/echo.ts";
-import type { Codec } from "../codec/codec.ts";
 import { type ExitCode, exitCodes, UsageError } from "../errors.ts";
-import { clientSnapshot, type SnapshotContext } from "../load/client_snapshot.ts";
-import { LoadGenerator } from "../load/load_generator.ts";
 import type { CommandLine } from "../options/command_line.ts";
-import { labelRecord } from "../options/label.ts";
 import { serveStats, type StatsServer } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
+import { identityOf } from "../report/run_identity.ts";
 import { parseExpectation } from "../stats/expectations.ts";
-import type { ClientSnapshot, RunIdentity } from "../stats/snapshot.ts";
+import type { ClientSnapshot } from "../stats/snapshot.ts";
 import { withoutConnections } from "../stats/stop_reason.ts";
 import { exitCodeOf, judge } from "../stats/verdict.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../transport/endpoint.ts";
-import { transports } from "../transport/registry.ts";
-import type { TransportTraits } from "../transport/transport.ts";
+import { type Endpoint, parseEndpoint } from "../transport/endpoint.ts";
 import { requireDescriptors } from "./descriptors.ts";
 import { dialSettings, readText } from "./dialing.ts";
 import { loadSettings } from "./load_plan.ts";
+import { LocalMeasurement } from "./local_measurement.ts";
 import { checkForScheme, type ClientSettings } from "./options.ts";
 import { Results } from "./results.ts";
 
@@ -43,26 +35,24 @@ export async function run(
   const dialing = await dialSettings(endpoint, settings);
   const results = new Results(settings, io);
   try {
-    const generator = await LoadGenerator.create(plan, {
-      dial: (handlers) => transports[endpoint.scheme].dial(endpoint, handlers, dialing),
-      codecFor: (traits) => codecFor(settings, traits),
-      second: (interval, startNs, endNs) => {
-        results.second(interval, startNs, endNs, clientSnapshot(generator, context));
-      },
+    const run = identityOf(commandLine);
+    const measurement = await LocalMeasurement.create({
+      endpoint,
+      settings,
+      plan,
+      dialing,
+      run,
+      second: (...second) => results.second(...second),
       ...(results.trace === undefined ? {} : { trace: results.trace }),
     });
-    const context: SnapshotContext = {
-      run: identityOf(commandLine),
-      endpoint: formatEndpoint(endpoint),
-    };
-    results.start(generator, context.run);
-    const stats = serve(commandLine, io, () => clientSnapshot(generator, context));
+    results.start(run);
+    const stats = serve(commandLine, io, () => measurement.snapshot());
     try {
-      await generator.run(signal);
+      await measurement.run(signal);
     } finally {
       stats?.stop();
     }
-    const measured = clientSnapshot(generator, context);
+    const measured = measurement.snapshot();
     const verdict = judge(measured, {
       expectations,
       maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
@@ -73,18 +63,6 @@ export async function run(
   } finally {
     results.close();
   }
-}
-
-/** The run, which starts now. */
-function identityOf({ settings, rendered, version }: CommandLine<ClientSettings>): RunIdentity {
-  return {
-    version,
-    host: hostname(),
-    pid: process.pid,
-    startedAt: new Date().toISOString(),
-    labels: labelRecord(settings.labels),
-    settings: rendered,
-  };
 }
 
 /** @throws {UsageError} there is not exactly one endpoint, or options have no meaning on it. */
@@ -108,18 +86,6 @@ async function scheduleText(settings: ClientSettings, io: Io): Promise<string | 
   const { scheduleFile } = settings;
   if (scheduleFile === undefined) return undefined;
   return scheduleFile === "-" ? await io.readStdin() : readText(scheduleFile, "--schedule");
-}
-
-function codecFor(settings: ClientSettings, traits: TransportTraits): Codec {
-  const { framing, maxMessageBytes } = traits;
-  if (settings.codec === "dns") return createDnsCodec({ query: settings.query, framing });
-  if (settings.sizeBytes > maxMessageBytes) {
-    throw new UsageError(
-      `--size ${settings.sizeBytes} does not fit: this transport carries messages of at most ` +
-        `${maxMessageBytes} bytes`,
-    );
-  }
-  return createEchoCodec({ sizeBytes: settings.sizeBytes, framing });
 }
 
 function serve(

@@ -249,7 +249,20 @@ export class LoadGenerator implements ConnectionHandlers {
       if (atNs >= times.steadyEndNs && this.loop.isDone(atNs)) this.beginDrain(atNs);
     }
     if (times.phase === "drain" && (this.ledger.open === 0 || times.isDrainOver(atNs))) {
-      this.finish(atNs);
+      this.stop(atNs);
+    }
+  }
+
+  /** Ends the ramp or the steady phase now, in order: the last answers are awaited. */
+  finish(): void {
+    const { times } = this;
+    const atNs = nowNs();
+    if (times.phase === "ramp") {
+      times.cut(atNs);
+      this.beginDrain(atNs);
+    } else if (times.isSending) {
+      // The next step sends what is due until now, and ends the phase.
+      times.cut(atNs);
     }
   }
 
@@ -269,7 +282,7 @@ export class LoadGenerator implements ConnectionHandlers {
     this.times.beginDrain(atNs, this.settings.drainMs);
   }
 
-  private finish(atNs: number): void {
+  private stop(atNs: number): void {
     this.pacer.stop();
     this.times.finish(atNs);
     this.ledger.closeAll();

@@ -1,15 +1,13 @@
-import { hostname } from "node:os";
-import process from "node:process";
 import { type ExitCode, exitCodes } from "../errors.ts";
 import type { CommandLine } from "../options/command_line.ts";
-import { labelRecord } from "../options/label.ts";
 import { serveStats } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { writeSnapshotJson } from "../report/json.ts";
 import { openOutput } from "../report/output.ts";
+import { identityOf } from "../report/run_identity.ts";
 import { ServerLine, serverSummary } from "../report/server_report.ts";
 import { nowNs } from "../stats/clock.ts";
-import type { RunIdentity, ServerSnapshot } from "../stats/snapshot.ts";
+import type { ServerSnapshot } from "../stats/snapshot.ts";
 import {
   type Endpoint,
   formatEndpoint,
@@ -92,17 +90,6 @@ export async function run(
   } finally {
     json?.close();
   }
-}
-
-function identityOf({ settings, rendered, version }: CommandLine<ServerSettings>): RunIdentity {
-  return {
-    version,
-    host: hostname(),
-    pid: process.pid,
-    startedAt: new Date().toISOString(),
-    labels: labelRecord(settings.labels),
-    settings: rendered,
-  };
 }
 
 async function certificateOf(
