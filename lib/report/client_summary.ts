@@ -14,6 +14,7 @@ import type {
   ClientSnapshot,
   ConnectionCounts,
   LossCounts,
+  MessageCounts,
   UnsentCounts,
   Verdict,
 } from "../stats/snapshot.ts";
@@ -115,8 +116,11 @@ const unsentNames: Record<keyof UnsentCounts, string> = {
   generatorLate: "generator too late",
 };
 
-function messageCounts({ arrivals, steady }: ClientSnapshot): string[] {
+function messageCounts({ arrivals, steady, messages, phase }: ClientSnapshot): string[] {
   if (arrivals === "none") return [];
+  if (phase === "done" && steady.due === 0 && messages.due > 0) {
+    return labelled("messages", unmeasured(messages));
+  }
   const lost = totalLost(steady.lost);
   const unsent = totalUnsent(steady);
   const share = (count: number, whole: number) => whole > 0 ? formatShare(count / whole) : "";
@@ -140,6 +144,14 @@ function messageCounts({ arrivals, steady }: ClientSnapshot): string[] {
   const lines = alignRight(rows, [labelColumns - 2, 12, 10]);
   const width = Math.max(...lines.map((line) => line.length)) + 2;
   return lines.flatMap((line, index) => hanging(line.padEnd(width), remarks[index]!));
+}
+
+/** Of a run that ended before its measured phase began. */
+function unmeasured(messages: MessageCounts): string {
+  const { sent, answered } = messages;
+  const lost = totalLost(messages.lost);
+  return `nothing was measured: the run ended before its measured phase; until then ` +
+    `${formatCount(sent)} sent, ${formatCount(answered)} answered, ${formatCount(lost)} lost`;
 }
 
 function reasonsOf<Key extends string>(

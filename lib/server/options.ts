@@ -5,7 +5,7 @@ import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
 import { row, type SettingsOf } from "../options/row.ts";
 import { statsAddress } from "../options/address.ts";
-import { file, flag } from "../options/text.ts";
+import { file, flag, protocolName } from "../options/text.ts";
 
 const connectedSchemes = ["tcp", "tls", "ws", "wss", "quic"];
 const secureSchemes = ["tls", "wss", "quic"];
@@ -94,6 +94,15 @@ export const serverRows = {
     summary: "keep the certificate made at start here, so that clients can verify it",
     conflicts: ["certFile"],
     schemes: secureSchemes,
+  }),
+  alpn: row({
+    name: "alpn",
+    kind: protocolName,
+    repeatable: true,
+    category: "Certificate",
+    summary: "application protocol to accept on tls and quic; may be repeated",
+    otherwise: "echo on quic, any on tls",
+    schemes: ["tls", "quic"],
   }),
   reportEveryMs: row({
     name: "report-every",

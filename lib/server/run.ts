@@ -61,6 +61,7 @@ export async function run(
       idleTimeoutMs: settings.idleTimeoutMs,
       maxMessageBytes: settings.maxMessageBytes,
       maxPendingBytes: settings.maxPendingBytes,
+      alpn: settings.alpn,
       admission: new Admission(settings.maxConnections ?? Infinity),
       elapsedMs,
       refused: (endpoint, detail) =>

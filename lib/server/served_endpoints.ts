@@ -32,6 +32,8 @@ export interface ServingSettings {
   readonly idleTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly maxPendingBytes: number;
+  /** Protocols to accept on tls and quic. */
+  readonly alpn: readonly string[];
   readonly admission: Admission;
   /** Milliseconds since the start of the run. */
   elapsedMs(): number;
@@ -96,7 +98,7 @@ async function serve(
     },
     maxPendingBytes: settings.maxPendingBytes,
     reusePort: settings.reusePort,
-    alpn: [],
+    alpn: settings.alpn,
     refused(failure: Failure) {
       refused(refusalReasons[failure.kind] ?? failure.kind, failure.detail);
     },

@@ -1,14 +1,21 @@
 import type { FailureKind } from "./failure.ts";
 
-/** What TLS and QUIC libraries say, and what a user can do about it; the first that fits counts. */
+/**
+ * What TLS and QUIC libraries say, and what a user can do about it; the first that fits counts. An
+ * alert is what the server says (RFC 8446, section 6.2), numbered where QUIC carries it.
+ */
 const tlsAdvice: readonly (readonly [said: RegExp, advice: string])[] = [
   [
     /ALTNAME|(?:hostname|IP address) mismatch/i,
     "give the name that is in the certificate with --servername",
   ],
   [
-    /CERTIFICATE.REQUIRED/i,
+    /CERTIFICATE.REQUIRED|TLS alert 116\b/i,
     "the server asks for a certificate: give one with --cert and --key",
+  ],
+  [
+    /ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_[A-Z]+)|TLS alert 4[2-68]\b/,
+    "the server refuses this client's certificate: give one that it trusts with --cert and --key",
   ],
   [/NO.APPLICATION.PROTOCOL/i, "offer a protocol that the server speaks with --alpn"],
   [

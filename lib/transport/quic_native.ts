@@ -125,13 +125,22 @@ export interface NativeQuic {
 }
 
 /**
- * The runtime's QUIC. Its first use prints an ExperimentalWarning unless the process was started
- * with `--no-warnings`.
+ * The runtime's QUIC, without the ExperimentalWarning of its first use: whoever runs this program
+ * can do nothing about it.
  *
  * @throws {HostLimitError} this runtime has none.
  */
 export function nativeQuic(): NativeQuic {
-  const module = (process.getBuiltinModule as (name: string) => unknown)("node:quic");
+  const { emitWarning } = process;
+  let module: unknown;
+  process.emitWarning = (...args: unknown[]) => {
+    if (args[1] !== "ExperimentalWarning") Reflect.apply(emitWarning, process, args);
+  };
+  try {
+    module = (process.getBuiltinModule as (name: string) => unknown)("node:quic");
+  } finally {
+    process.emitWarning = emitWarning;
+  }
   if (module === undefined || module === null) {
     throw new HostLimitError(
       `this runtime (${process.version}) has no node:quic; use the compiled holdfast or Bun 1.4.5`,

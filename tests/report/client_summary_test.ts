@@ -200,6 +200,23 @@ test("clientSummary() shows dashes for what was not measured", () => {
   assert.ok(!lines.join("\n").includes("NaN"));
 });
 
+test("clientSummary() of a run that ended in its warm-up says so, and what it sent", () => {
+  const lines = clientSummary(clientSnapshot({
+    interrupted: true,
+    steadyMs: 0,
+    steady: messages(0),
+    messages: messages(1_200, {
+      answered: 1_190,
+      lost: { timeout: 0, closed: 4, corrupted: 0, unanswered: 6 },
+    }),
+  }));
+  assert.match(
+    lines.join(" ").replace(/ +/g, " "),
+    /messages nothing was measured: .* before its measured phase; .* 1,200 sent, 1,190 answered, 10 lost/,
+  );
+  assert.doesNotMatch(lines.join("\n"), /messages due/);
+});
+
 test("clientSummary() shows what still waits in a run that goes on", () => {
   const lines = clientSummary(clientSnapshot({
     steady: messages(100, { due: 105, answered: 90, inFlight: 10, queued: 5 }),

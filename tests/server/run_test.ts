@@ -1,52 +1,19 @@
+import { afterAll, test } from "bun:test";
 import assert from "node:assert/strict";
-import { randomBytes, X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
-import { afterAll, test } from "bun:test";
 import { FileError, HostLimitError, UsageError } from "../../lib/errors.ts";
 import { parseSnapshot } from "../../lib/stats/snapshot_json.ts";
 import type { Scheme } from "../../lib/transport/endpoint.ts";
 import { transports } from "../../lib/transport/registry.ts";
 import type { ConnectionHandlers, Dialer } from "../../lib/transport/transport.ts";
 import { ChildServer, LocalServer, until } from "./running_server.ts";
+import { echoed, open } from "./socket_client.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-server-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-
-/** Connects and waits for it. A connection that is refused may be reset before that shows. */
-async function attempt(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  socket.on("error", () => {}); // a reset is also told by close
-  await new Promise<void>((resolve) => {
-    socket.once("connect", resolve);
-    socket.once("close", () => resolve());
-  });
-  return socket;
-}
-
-async function open(port: number): Promise<Socket> {
-  const socket = await attempt(port);
-  assert.ok(!socket.destroyed, "connected");
-  return socket;
-}
-
-/** Sends and waits until as much has come back. */
-async function echoed(socket: Socket, bytes: Uint8Array): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  const take = (part: Buffer) => {
-    parts.push(part);
-    length += part.length;
-  };
-  socket.on("data", take);
-  socket.write(bytes);
-  await until("the echo is there", () => length >= bytes.length || socket.destroyed);
-  socket.off("data", take);
-  return Buffer.concat(parts);
-}
 
 const schemes = Object.keys(transports) as Scheme[];
 
@@ -241,114 +208,6 @@ test("run() answers no datagram from its own port or from a port below 1024", as
   for (const socket of sockets) socket.close();
 });
 
-test("run() refuses above --max-connections, over all endpoints, and says so", async () => {
-  await using server = await LocalServer.start(["tcp://127.0.0.1:0", "ws://127.0.0.1:0"], {
-    maxConnections: 2,
-  });
-  const first = await open(server.portOf("tcp"));
-  const webSocket = new WebSocket(`ws://127.0.0.1:${server.portOf("ws")}/`);
-  await new Promise((resolve) => webSocket.onopen = resolve);
-  await server.snapshotWith("both are in", ({ total }) => total.open === 2);
-
-  const refused = await attempt(server.portOf("tcp"));
-  await until("it is closed", () => refused.destroyed || refused.readableEnded);
-  const upgrade = await fetch(`http://127.0.0.1:${server.portOf("ws")}/`, {
-    headers: {
-      Upgrade: "websocket",
-      Connection: "Upgrade",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-      "Sec-WebSocket-Version": "13",
-    },
-  });
-  assert.equal(upgrade.status, 503);
-  const { total, endpoints } = await server.snapshot();
-  assert.deepEqual(total.refused, { "max-connections": 2 });
-  assert.deepEqual(endpoints.map(({ counts }) => counts.refused["max-connections"]), [1, 1]);
-  assert.equal(total.accepted, 2);
-  assert.ok(
-    server.noteLines.some((line) => /^refused a connection: tcp:.*max-connections 2/.test(line)),
-  );
-  assert.equal((await echoed(first, Buffer.from("still"))).toString(), "still");
-
-  first.destroy();
-  await server.snapshotWith("there is room", ({ total }) => total.open === 1);
-  const next = await open(server.portOf("tcp"));
-  assert.equal((await echoed(next, Buffer.from("room"))).toString(), "room");
-  next.destroy();
-  webSocket.close();
-}, 60_000);
-
-test("run() closes idle connections and counts them", async () => {
-  await using server = await LocalServer.start(["tcp://127.0.0.1:0", "ws://127.0.0.1:0"], {
-    idleTimeoutMs: 300,
-  });
-  const socket = await open(server.portOf("tcp"));
-  const webSocket = new WebSocket(`ws://127.0.0.1:${server.portOf("ws")}/`);
-  await server.snapshotWith("both are in", ({ total }) => total.accepted === 2);
-  const { total } = await server.snapshotWith("both are out", ({ total }) => total.open === 0);
-  assert.equal(total.failures.find(({ kind }) => kind === "idle")?.count, 2);
-  socket.destroy();
-  webSocket.close();
-});
-
-test("run() refuses messages above --max-message and goes on", async () => {
-  await using server = await LocalServer.start(["ws://127.0.0.1:0"], { maxMessageBytes: 1_000 });
-  const socket = new WebSocket(`ws://127.0.0.1:${server.portOf("ws")}/`);
-  await new Promise((resolve) => socket.onopen = resolve);
-  const closed = new Promise((resolve) => socket.onclose = resolve);
-  socket.send(new Uint8Array(1_001));
-  await closed;
-  const { total } = await server.snapshotWith("it is out", ({ total }) => total.open === 0);
-  assert.equal(total.failed, 1);
-  assert.equal(total.failures[0]!.kind, "protocol");
-});
-
-test("run() at the descriptor limit serves those inside and says whom it refused", async () => {
-  await using server = await ChildServer.start(["tcp://127.0.0.1:0"], 200);
-  const port = server.portOf("tcp");
-  const first = await open(port);
-  const sockets: Socket[] = [];
-  for (let i = 0; i < 300; i++) sockets.push(await attempt(port));
-  const snapshot = await server.snapshotWith(
-    "all are in or refused",
-    ({ total }) => total.accepted + (total.refused["fd-limit"] ?? 0) >= 301,
-    30_000,
-  );
-  const { open: openNow, refused } = snapshot.total;
-  assert.ok(openNow > 50 && openNow < 200, `${openNow} are open`);
-  assert.ok(refused["fd-limit"]! > 100);
-  assert.ok(snapshot.process.openFds < 200);
-  assert.equal((await echoed(first, Buffer.from("inside"))).toString(), "inside");
-  await until("it says so", () => server.noteLines.some((line) => line.includes("fd-limit")));
-  assert.ok(server.noteLines.length < 20, "without a line for each");
-
-  for (const socket of sockets) socket.destroy();
-  await server.snapshotWith("there is room", ({ total }) => total.open === 1);
-  const next = await open(port);
-  assert.equal((await echoed(next, Buffer.from("room"))).toString(), "room");
-  first.destroy();
-  next.destroy();
-}, 90_000);
-
-test("run() without any descriptor left serves those inside and says so", async () => {
-  await using server = await ChildServer.start(["tcp://127.0.0.1:0", "ws://127.0.0.1:0"], 200);
-  const inside = await open(server.portOf("tcp"));
-  assert.equal((await echoed(inside, Buffer.from("before"))).toString(), "before");
-  // Nothing tells the server of those that do not ask for an upgrade.
-  const sockets = await Promise.all(
-    Array.from({ length: 300 }, () => attempt(server.portOf("ws"))),
-  );
-  const isSaid = (text: string) => server.noteLines.some((line) => line.includes(text));
-  await until("it says so", () => isSaid("no file descriptor is left"));
-  assert.equal((await echoed(inside, Buffer.from("while"))).toString(), "while");
-  for (const socket of sockets) socket.destroy();
-  await until("it is over", () => isSaid("there are file descriptors again"), 30_000);
-  assert.equal((await echoed(inside, Buffer.from("after"))).toString(), "after");
-  inside.destroy();
-  server.kill("SIGTERM");
-  assert.equal(await server.ended(), 0);
-}, 90_000);
-
 test("run() survives random bytes on every listener", async () => {
   const endpoints = schemes.map((scheme) => `${scheme}://127.0.0.1:0`);
   await using server = await LocalServer.start(endpoints);
@@ -409,7 +268,11 @@ test("run() refuses bad endpoints and options before it binds anything", async (
 });
 
 test("run() ends on SIGTERM: nobody new, a final report, exit code 0", async () => {
-  await using server = await ChildServer.start(["tcp://127.0.0.1:0", "ws://127.0.0.1:0"]);
+  await using server = await ChildServer.start([
+    "tcp://127.0.0.1:0",
+    "ws://127.0.0.1:0",
+    "quic://127.0.0.1:0", // the runtime would warn of it
+  ]);
   const socket = await open(server.portOf("tcp"));
   assert.equal((await echoed(socket, Buffer.from("hello"))).toString(), "hello");
   server.kill("SIGTERM");
@@ -459,73 +322,3 @@ test("run() with --quiet prints the endpoints and the final report only", async 
   assert.ok(!server.outLines.some((line) => line.includes(" open  ") && line.includes("msgs")));
   assert.ok(server.outLines.some((line) => line.startsWith("holdfast server")));
 });
-
-test(
-  "run() makes a certificate that clients can verify, and takes one that is brought",
-  async () => {
-    const made = join(directory, "made");
-    {
-      await using server = await LocalServer.start(["tls://:0"], { writeCertDirectory: made });
-      assert.equal(statSync(join(made, "key.pem")).mode & 0o777, 0o600);
-      const ca = readFileSync(join(made, "ca.pem"), "utf8");
-      for (const host of ["localhost", "127.0.0.1", "::1"]) {
-        await verifiedEcho(server.portOf("tls"), host, ca);
-      }
-    }
-    {
-      const files = { certFile: join(made, "cert.pem"), keyFile: join(made, "key.pem") };
-      await using server = await LocalServer.start(["tls://127.0.0.1:0"], files);
-      await verifiedEcho(
-        server.portOf("tls"),
-        "127.0.0.1",
-        readFileSync(join(made, "ca.pem"), "utf8"),
-      );
-    }
-    // The next server may replace what the last one made, but nothing else.
-    await using server = await LocalServer.start(["tls://127.0.0.1:0"], {
-      writeCertDirectory: made,
-    });
-    await verifiedEcho(
-      server.portOf("tls"),
-      "127.0.0.1",
-      readFileSync(join(made, "ca.pem"), "utf8"),
-    );
-    const own = mkdtempSync(join(directory, "own-"));
-    writeFileSync(join(own, "key.pem"), "precious");
-    await assert.rejects(
-      LocalServer.start(["tls://127.0.0.1:0"], { writeCertDirectory: own }),
-      FileError,
-    );
-    assert.equal(readFileSync(join(own, "key.pem"), "utf8"), "precious");
-  },
-  60_000,
-);
-
-test("run() says what is wrong with a certificate", async () => {
-  const certFile = join(directory, "garbage.pem");
-  writeFileSync(certFile, "garbage");
-  for (
-    const files of [
-      { certFile, keyFile: certFile },
-      { certFile: join(directory, "missing.pem"), keyFile: certFile },
-    ]
-  ) {
-    await assert.rejects(LocalServer.start(["tls://127.0.0.1:0"], files), (error) => {
-      return error instanceof FileError && !error.message.includes("\n");
-    });
-  }
-});
-
-async function verifiedEcho(port: number, host: string, ca: string): Promise<void> {
-  const socket = connectTls({ port, host, ca, servername: host === "localhost" ? host : "" });
-  socket.on("error", () => {});
-  await new Promise<void>((resolve, reject) => {
-    socket.once("secureConnect", resolve);
-    socket.once("error", reject);
-  });
-  assert.ok(socket.authorized, `${host}: ${socket.authorizationError}`);
-  const leaf = new X509Certificate(socket.getPeerCertificate().raw);
-  assert.ok(host === "localhost" ? leaf.checkHost(host) : leaf.checkIP(host));
-  assert.equal((await echoed(socket, Buffer.from("secure"))).toString(), "secure");
-  socket.destroy();
-}

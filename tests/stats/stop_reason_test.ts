@@ -146,6 +146,16 @@ test("adviceFor() has something to do for every kind, and more for what TLS says
     ["certificate: Hostname mismatch connect 127.0.0.1:4433", /--servername/],
     ["certificate: self signed certificate in certificate chain", /--ca.*--insecure/],
     ["QUIC CRYPTO_ERROR, TLS alert 120 (no application protocol)", /--alpn/],
+    [
+      "QUIC CRYPTO_ERROR, TLS alert 116 (peer did not provide a certificate)",
+      /^the server asks.*--cert and --key/,
+    ],
+    ["QUIC CRYPTO_ERROR, TLS alert 48 (TLS alert 48)", /^the server refuses this client's/],
+    ["EPROTO: SSL routines:OPENSSL_internal:TLSV1_ALERT_UNKNOWN_CA", /^the server refuses/],
+    [
+      "EPROTO: SSL routines:OPENSSL_internal:SSLV3_ALERT_CERTIFICATE_EXPIRED",
+      /^the server refuses/,
+    ],
   ];
   assert.match(adviceFor("closed-by-peer", "a close frame 1009 Received too big"), /--size/);
   assert.match(adviceFor("host-ports", "no source address and port is left"), /--source-ports/);
