@@ -271,6 +271,12 @@ export const clientRows = {
     category: "Results",
     summary: "write the histograms here as an HdrHistogram log",
   }),
+  htmlFile: row({
+    name: "html",
+    kind: file,
+    category: "Results",
+    summary: "write a page here that shows the whole run, for any browser",
+  }),
   csvFile: row({
     name: "csv",
     kind: fileOrStream,

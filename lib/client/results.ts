@@ -4,6 +4,7 @@ import { clientSummary } from "../report/client_summary.ts";
 import { CsvLog } from "../report/csv.ts";
 import { HdrLog } from "../report/hdr_log.ts";
 import type { Io } from "../report/io.ts";
+import { HtmlReport } from "../report/html.ts";
 import { writeSnapshotJson } from "../report/json.ts";
 import { openOutput, type Output } from "../report/output.ts";
 import { nowNs } from "../stats/clock.ts";
@@ -28,13 +29,14 @@ export class Results {
   private failure: unknown;
   private readonly json: Output | undefined;
   private readonly csv: CsvLog | undefined;
+  private readonly html: HtmlReport | undefined;
   private readonly hdrOutput: Output | undefined;
   private hdr: HdrLog | undefined;
   private readonly line = new ClientLine();
 
   /** @throws {FileError} a file cannot be written. */
   constructor(private readonly settings: ClientSettings, private readonly io: Io) {
-    const { csvFile, jsonFile, hdrFile } = settings;
+    const { csvFile, jsonFile, hdrFile, htmlFile } = settings;
     if (csvFile !== undefined) {
       this.csv = new CsvLog(this.open(csvFile), { epochMs: Date.now(), atNs: nowNs() });
       this.csv.flush();
@@ -42,6 +44,7 @@ export class Results {
     }
     if (jsonFile !== undefined) this.json = this.open(jsonFile);
     if (hdrFile !== undefined) this.hdrOutput = this.open(hdrFile);
+    if (htmlFile !== undefined) this.html = new HtmlReport(this.open(htmlFile));
     if (this.failure !== undefined) {
       this.close();
       throw this.failure;
@@ -87,6 +90,7 @@ export class Results {
   ): void {
     this.hdr?.interval(startNs / 1e6, endNs / 1e6, { ...interval });
     this.csv?.flush();
+    if (snapshot.phase !== "done") this.html?.second(snapshot, interval);
     if (this.settings.quiet || snapshot.phase === "done") return;
     const line = this.line.next(snapshot, interval.response);
     if (this.io.isTerminal) this.io.live(line);
@@ -106,6 +110,7 @@ export class Results {
       else this.io.out(line);
     }
     if (this.json !== undefined) writeSnapshotJson(this.json, snapshot);
+    this.html?.finish(snapshot);
     this.close();
     if (this.failure !== undefined) throw this.failure;
   }
