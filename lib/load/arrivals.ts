@@ -1,5 +1,6 @@
 import type { Random } from "./random.ts";
 import type { PlannedSegment, Schedule } from "./schedule.ts";
+import { connectionsOf, type Share, wholeOf } from "./share.ts";
 
 export type ArrivalsKind = "poisson" | "uniform";
 
@@ -15,6 +16,11 @@ export type ArrivalsKind = "poisson" | "uniform";
  *   inverse is the Poisson process with the schedule's rate, slopes included: Çinlar,
  *   "Introduction to Stochastic Processes", 1975, chapter 4.7.
  *
+ * Of a share of the plan these are its own messages only. With `uniform` message k belongs to
+ * connection k mod all connections, and so to the share which has that: the messages of all shares
+ * are the plan again, at the same times. With `poisson` each share has a process of its own, as fast
+ * as it has connections: independent Poisson processes add up to one (Çinlar, chapter 4.4).
+ *
  * In a part without rate nothing is due: a message that falls on its start comes at its end.
  * Allocates nothing after the constructor.
  */
@@ -27,6 +33,13 @@ export class Arrivals {
   /** The cumulative count at which the next message is due. */
   private count = 0;
   private readonly isPoisson: boolean;
+  /** How far the count goes on, on average, from a message of this share to its next. */
+  private readonly meanStep: number;
+  /** How far it goes on exactly (`uniform`): within a turn of its connections, and to the next turn. */
+  private readonly step: number;
+  private readonly stepToNextTurn: number;
+  private readonly placesInTurn: number;
+  private place = 0;
   private readonly segments: readonly PlannedSegment[];
   private segmentIndex = 0;
   // The present segment, unpacked for the fast path.
@@ -38,24 +51,39 @@ export class Arrivals {
   private segmentCount = 0;
 
   /** @param random only `poisson` draws from it, once per message. */
-  constructor(schedule: Schedule, kind: ArrivalsKind, private readonly random: Random) {
+  constructor(
+    schedule: Schedule,
+    kind: ArrivalsKind,
+    private readonly random: Random,
+    share: Share = wholeOf(1),
+  ) {
     this.isPoisson = kind === "poisson";
+    this.placesInTurn = connectionsOf(share);
+    this.meanStep = share.connections / this.placesInTurn;
+    this.step = share.of;
+    this.stepToNextTurn = share.connections - (this.placesInTurn - 1) * share.of;
     // Where nothing is due: no message can fall into it, and the walk need not look at it.
     this.segments = schedule.planned.filter((segment) => segment.count > 0);
     this.enter(0);
-    if (this.isPoisson) this.count = random.exponential();
+    this.count = this.isPoisson ? random.exponential() * this.meanStep : share.index;
     this.nextNs = this.gapNs = this.dueNs();
   }
 
   /** Moves on to the next message. Costs about 15 ns. */
   advance(): void {
-    this.count += this.isPoisson ? this.random.exponential() : 1;
+    this.count += this.isPoisson ? this.random.exponential() * this.meanStep : this.wholeStep();
     const into = this.count - this.countBefore;
     const dueNs = this.slopePerSecond2 === 0 && into < this.segmentCount
       ? this.startNs + into * this.periodNs
       : this.dueNs();
     this.gapNs = dueNs === Infinity ? Infinity : dueNs - this.nextNs;
     this.nextNs = dueNs;
+  }
+
+  private wholeStep(): number {
+    if (++this.place < this.placesInTurn) return this.step;
+    this.place = 0;
+    return this.stepToNextTurn;
   }
 
   /** The inverse of the cumulative count, walking on to the segment that holds it. */

@@ -9,6 +9,7 @@ import {
 } from "../stats/snapshot.ts";
 import type { LoadGenerator } from "./load_generator.ts";
 import { messageCounts } from "./message_counters.ts";
+import { wholeOf } from "./share.ts";
 
 /** What a snapshot says beside the measurement. */
 export interface SnapshotContext {
@@ -73,16 +74,20 @@ export function clientSnapshot(
 const shortestRampSeconds = 0.1;
 
 function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
-  const plannedRampSeconds = (settings.connections - 1) / settings.connectsPerSecond;
+  const { connections, connectsPerSecond, share = wholeOf(connections) } = settings;
+  const plannedRampSeconds = (share.connections - 1) / connectsPerSecond;
   return {
-    requested: settings.connections,
+    requested: connections,
     attempted: pool.attempted,
     opened: pool.opened,
     open: pool.openCount,
     failed: pool.failed,
     lost: pool.lost,
     failures: pool.failures.counts(),
-    requestedPerSecond: plannedRampSeconds < shortestRampSeconds ? 0 : settings.connectsPerSecond,
+    requestedPerSecond: plannedRampSeconds < shortestRampSeconds
+      ? 0
+      : connectsPerSecond * connections / share.connections,
     achievedPerSecond: pool.achievedPerSecond,
+    openingMs: pool.openingMs,
   };
 }

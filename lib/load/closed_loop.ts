@@ -42,11 +42,16 @@ export class ClosedLoop implements LoadLoop {
   /** Gives every open connection the messages that it lacks. */
   private fillUp(): void {
     this.isStarved = false;
-    for (let place = 0; place < this.pool.openCount; place++) {
-      const id = this.pool.openAt(place);
-      const missing = this.outstanding - this.ledger.openOn(id);
-      for (let i = 0; i < missing && !this.isStarved; i++) this.messageEnded(id);
-    }
+    for (let place = 0; place < this.pool.openCount; place++) this.fill(this.pool.openAt(place));
+  }
+
+  opened(id: number): void {
+    this.fill(id);
+  }
+
+  private fill(id: number): void {
+    const missing = this.outstanding - this.ledger.openOn(id);
+    for (let i = 0; i < missing && !this.isStarved; i++) this.messageEnded(id);
   }
 
   /** The next message of a connection is due now. */

@@ -2,6 +2,7 @@ import { nowNs } from "../stats/clock.ts";
 import type { Failure } from "../stats/failure.ts";
 import { FailureTally } from "../stats/failure_tally.ts";
 import type { LatencyRecorder } from "./latency_recorder.ts";
+import { type Share, wholeOf } from "./share.ts";
 
 // 0: not tried yet.
 const connecting = 1;
@@ -15,8 +16,11 @@ const connectTimeout: Failure = { kind: "timeout", detail: "no connection within
 
 export interface PoolSettings {
   readonly connections: number;
+  /** Of the whole load. */
   readonly connectsPerSecond: number;
   readonly connectTimeoutNs: number;
+  /** Which part of the load the connections are; all where it is left out. */
+  readonly share?: Share;
 }
 
 /** The part of a transport's dialer that the pool needs. */
@@ -26,7 +30,7 @@ export interface ConnectingSide {
 }
 
 /**
- * The connections of a run: opens them by plan (attempt k is due k / rate after the start), keeps
+ * The connections of a run: opens them by plan (attempt k of the whole load is due k / rate after the start), keeps
  * the open ones in a dense list to choose from, and counts how they end.
  *
  * A connection costs 17 bytes.
@@ -48,6 +52,7 @@ export class ConnectionPool {
   /** Attempts are made in the order of ids: everything below has been settled. */
   private oldestPending = 0;
   private startNs = 0;
+  private readonly share: Share;
 
   constructor(
     private readonly settings: PoolSettings,
@@ -55,6 +60,7 @@ export class ConnectionPool {
     private readonly recorder: LatencyRecorder,
   ) {
     const { connections } = settings;
+    this.share = settings.share ?? wholeOf(connections);
     this.state = new Uint8Array(connections);
     this.attemptNs = new Float64Array(connections);
     this.openIds = new Int32Array(connections);
@@ -68,7 +74,8 @@ export class ConnectionPool {
   /** When the next attempt is due (clock time); Infinity when all were made. */
   get nextAttemptNs(): number {
     if (this.attempted >= this.settings.connections) return Infinity;
-    return this.startNs + this.attempted * 1e9 / this.settings.connectsPerSecond;
+    const { index, of } = this.share;
+    return this.startNs + (index + this.attempted * of) * 1e9 / this.settings.connectsPerSecond;
   }
 
   /** Every attempt was made and has succeeded or failed. */
@@ -119,9 +126,13 @@ export class ConnectionPool {
     }
   }
 
-  /** A transport reports an open connection. */
-  markOpen(id: number): void {
-    if (this.state[id] !== connecting) return;
+  /**
+   * A transport reports an open connection.
+   *
+   * @returns whether it was awaited.
+   */
+  markOpen(id: number): boolean {
+    if (this.state[id] !== connecting) return false;
     const atNs = nowNs();
     this.state[id] = open;
     this.opened++;
@@ -129,6 +140,7 @@ export class ConnectionPool {
     this.recorder.connect.record(atNs - this.attemptNs[id]!);
     this.placeOf[id] = this.openCount;
     this.openIds[this.openCount++] = id;
+    return true;
   }
 
   /**
@@ -165,9 +177,14 @@ export class ConnectionPool {
     this.failures.record(failure, (atNs - this.startNs) / 1e6);
   }
 
-  /** Opens per second, from when the first was due to the last open; 0 below two connections. */
+  /** From when the first was due to the last open; 0 where none has opened. */
+  get openingMs(): number {
+    return this.opened > 0 ? Math.max(0, this.lastOpenNs - this.startNs) / 1e6 : 0;
+  }
+
+  /** Opens per second in that time; 0 below two connections. */
   get achievedPerSecond(): number {
-    const seconds = (this.lastOpenNs - this.startNs) / 1e9;
+    const seconds = this.openingMs / 1e3;
     return this.opened > 1 && seconds > 0 ? (this.opened - 1) / seconds : 0;
   }
 }

@@ -34,6 +34,11 @@ export interface GeneratorSurroundings {
   readonly trace?: MessageTrace;
   /** Called each second and at the end, with the histograms of the time since the last call. */
   second?(interval: ClientHistograms, startNs: number, endNs: number): void;
+  /**
+   * Every connection is open or has failed: called once. Where it is there, the plan begins when
+   * `begin` is called, and otherwise at once.
+   */
+  settled?(): void;
 }
 
 /**
@@ -53,6 +58,9 @@ export class LoadGenerator implements ConnectionHandlers {
 
   private readonly loop: LoadLoop;
   private intervalStartNs = 0;
+  private isSettled = false;
+  /** When the plan begins (clock time); Infinity until it is known. */
+  private beginNs = Infinity;
   /** What the first connection brought that was no answer; the failure of all such connections. */
   private unreadable: Failure | undefined;
   /** Connections whose orderly end is awaited. */
@@ -103,6 +111,7 @@ export class LoadGenerator implements ConnectionHandlers {
         connections,
         connectsPerSecond: settings.connectsPerSecond,
         connectTimeoutNs: settings.connectTimeoutMs * 1e6,
+        ...(settings.share === undefined ? {} : { share: settings.share }),
       },
       dialer,
       this.recorder,
@@ -129,25 +138,29 @@ export class LoadGenerator implements ConnectionHandlers {
 
   private createLoop(): LoadLoop {
     const { pool, ledger, sender, times } = this;
-    const { load, connections, seed } = this.settings;
+    const { load, connections, seed, share } = this.settings;
     if (load.kind === "none") return holding;
     if (load.kind === "inflight") {
       return new ClosedLoop(load.outstanding, pool, ledger, sender, times);
     }
-    const source = createMessageSource(load, connections, seed, pool);
+    const source = createMessageSource(load, connections, seed, pool, share);
     return new OpenLoop(source, ledger, sender, times, load.kind === "interval");
   }
 
-  /** Runs the load to its end; an abort of the signal ends it early, with what was measured. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Runs the load to its end; an abort of the signal ends it early, with what was measured.
+   *
+   * @param startNs when the first connect is due (clock time); now where it is left out.
+   */
+  async run(signal: AbortSignal, startNs = nowNs()): Promise<void> {
     const interrupt = () => this.interrupt();
     signal.addEventListener("abort", interrupt);
     const everySecond = setInterval(() => this.endInterval(), 1000);
-    const startNs = nowNs();
     this.times.startNs = startNs;
     this.intervalStartNs = startNs;
     this.pool.start(startNs);
     this.loop.start(startNs);
+    if (this.settings.measuresRamp === true) this.beginPlan(startNs);
     const done = new Promise<void>((resolve) => this.resolve = resolve);
     if (signal.aborted) this.interrupt();
     this.pacer.start();
@@ -175,7 +188,9 @@ export class LoadGenerator implements ConnectionHandlers {
 
   open(id: number): void {
     if (this.times.phase === "done") return;
-    this.pool.markOpen(id);
+    if (!this.pool.markOpen(id) || !this.times.isSending) return;
+    this.loop.opened(id);
+    this.sender.flush();
   }
 
   data(id: number, bytes: Uint8Array): void {
@@ -227,6 +242,7 @@ export class LoadGenerator implements ConnectionHandlers {
     return Math.min(
       this.pool.nextAttemptNs,
       this.loop.nextDueNs(atNs),
+      phase === "ramp" ? this.beginNs : Infinity,
       phase === "warmup" ? steadyStartNs : Infinity,
       phase === "steady" ? steadyEndNs : Infinity,
       atNs + (phase === "ramp" ? shortSleepNs : longestSleepNs),
@@ -235,22 +251,36 @@ export class LoadGenerator implements ConnectionHandlers {
 
   private advancePhase(atNs: number): void {
     const { times } = this;
-    if (times.phase === "ramp" && this.pool.isSettled) {
-      this.pool.sortOpen();
-      times.endRamp(atNs, this.settings.warmupMs, this.settings.durationMs);
-      this.loop.begin(atNs);
-    }
+    if (times.phase === "ramp" && !this.isSettled && this.pool.isSettled) this.settle(atNs);
+    if (times.phase === "ramp" && atNs >= this.beginNs) this.beginPlan(this.beginNs);
     if (times.phase === "warmup" && atNs >= times.steadyStartNs) {
       times.phase = "steady";
       this.meter.start();
     }
     if (times.isSending) {
-      if (this.pool.openCount === 0) times.cut(atNs);
+      if (this.pool.openCount === 0 && this.pool.isSettled) times.cut(atNs);
       if (atNs >= times.steadyEndNs && this.loop.isDone(atNs)) this.beginDrain(atNs);
     }
     if (times.phase === "drain" && (this.ledger.open === 0 || times.isDrainOver(atNs))) {
       this.stop(atNs);
     }
+  }
+
+  private settle(atNs: number): void {
+    this.isSettled = true;
+    if (this.surroundings.settled === undefined) this.beginNs = atNs;
+    else this.surroundings.settled();
+  }
+
+  /** The plan begins then (clock time), now that other generators have opened their connections. */
+  begin(atNs: number): void {
+    this.beginNs = atNs;
+  }
+
+  private beginPlan(atNs: number): void {
+    this.pool.sortOpen();
+    this.times.endRamp(atNs, this.settings.warmupMs, this.settings.durationMs);
+    this.loop.begin(atNs);
   }
 
   /** Ends the ramp or the steady phase now, in order: the last answers are awaited. */

@@ -2,7 +2,7 @@
 export interface LoadLoop {
   /** The run starts, connections begin to open. */
   start(atNs: number): void;
-  /** Every connection is open or has failed. */
+  /** The plan begins: every connection is open or has failed, or the ramp is measured too. */
   begin(atNs: number): void;
   /** Queues what is due. Returns whether more is due than fits into one step. */
   sendDue(atNs: number): boolean;
@@ -10,6 +10,8 @@ export interface LoadLoop {
   nextDueNs(atNs: number): number;
   /** Nothing is left to send; asked once the steady phase is over. */
   isDone(atNs: number): boolean;
+  /** A connection has opened after `begin`. */
+  opened(id: number): void;
   /** A message of this connection was answered or lost. */
   messageEnded(id: number): void;
   /** Counts what was due and is not going to be sent. */
@@ -23,6 +25,7 @@ export const holding: LoadLoop = {
   sendDue: () => false,
   nextDueNs: () => Infinity,
   isDone: () => true,
+  opened: () => {},
   messageEnded: () => {},
   countUnsent: () => {},
 };

@@ -1,4 +1,5 @@
 import type { Schedule } from "./schedule.ts";
+import type { Share } from "./share.ts";
 
 /** Messages are due by plan. */
 export type OpenLoad =
@@ -16,7 +17,9 @@ export type Load =
   | { readonly kind: "none" };
 
 export interface LoadSettings {
+  /** Those of this generator. */
   readonly connections: number;
+  /** Of the whole load, as are all rates. */
   readonly connectsPerSecond: number;
   readonly connectTimeoutMs: number;
   readonly load: Load;
@@ -31,4 +34,8 @@ export interface LoadSettings {
   readonly drainMs: number;
   /** Compare answers byte by byte. */
   readonly verify: boolean;
+  /** Which part of a load that several generators carry out; all where it is left out. */
+  readonly share?: Share;
+  /** Measure from the start on, while connections still open, and not only when all are open. */
+  readonly measuresRamp?: boolean;
 }

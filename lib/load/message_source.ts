@@ -3,6 +3,7 @@ import type { ConnectionPool } from "./connection_pool.ts";
 import type { OpenLoad } from "./load_settings.ts";
 import { Random } from "./random.ts";
 import { constantSchedule, type Schedule } from "./schedule.ts";
+import { connectionsOf, type Share, wholeOf } from "./share.ts";
 
 /** Nothing is due on a connection that is not open. */
 export const notDue = -1;
@@ -21,20 +22,25 @@ export interface MessageSource {
   expectedCount(fromNs: number, toNs: number): number;
 }
 
-/** The plan of an open loop. */
+/**
+ * The plan of an open loop.
+ *
+ * @param share which part of it; all where it is left out.
+ */
 export function createMessageSource(
   load: OpenLoad,
   connections: number,
   seed: number,
   pool: ConnectionPool,
+  share: Share = wholeOf(connections),
 ): MessageSource {
   switch (load.kind) {
     case "poisson":
-      return new RandomSource(load.schedule, seed, pool);
+      return new RandomSource(load.schedule, "poisson", seed, pool, share);
     case "uniform":
-      return new RoundRobinSource(load.schedule, seed, pool);
+      return new RoundRobinSource(load.schedule, "uniform", seed, pool, share);
     case "interval":
-      return new IntervalSource(load.intervalMs, connections, seed, pool);
+      return new IntervalSource(load.intervalMs, seed, pool, share);
   }
 }
 
@@ -47,11 +53,12 @@ abstract class PlannedSource {
     kind: "poisson" | "uniform",
     seed: number,
     protected readonly pool: ConnectionPool,
+    private readonly share: Share,
   ) {
     // Gaps and choices are drawn from streams of their own: the plan of times stays the same
     // whatever happens to connections.
-    this.arrivals = new Arrivals(schedule, kind, new Random(seed, 0));
-    this.random = new Random(seed, 1);
+    this.arrivals = new Arrivals(schedule, kind, new Random(seed, 2 * share.index), share);
+    this.random = new Random(seed, 2 * share.index + 1);
   }
 
   get nextNs(): number {
@@ -63,16 +70,14 @@ abstract class PlannedSource {
   }
 
   expectedCount(fromNs: number, toNs: number): number {
-    return this.schedule.expectedCount(fromNs, toNs);
+    const { share } = this;
+    const part = connectionsOf(share) / share.connections;
+    return this.schedule.expectedCount(fromNs, toNs) * part;
   }
 }
 
 /** Each message goes to a connection chosen uniformly at random among the open ones. */
 class RandomSource extends PlannedSource implements MessageSource {
-  constructor(schedule: Schedule, seed: number, pool: ConnectionPool) {
-    super(schedule, "poisson", seed, pool);
-  }
-
   take(): number {
     this.arrivals.advance();
     const { openCount } = this.pool;
@@ -83,10 +88,6 @@ class RandomSource extends PlannedSource implements MessageSource {
 /** The open connections take turns. */
 class RoundRobinSource extends PlannedSource implements MessageSource {
   private place = 0;
-
-  constructor(schedule: Schedule, seed: number, pool: ConnectionPool) {
-    super(schedule, "uniform", seed, pool);
-  }
 
   take(): number {
     this.arrivals.advance();
@@ -103,15 +104,12 @@ class RoundRobinSource extends PlannedSource implements MessageSource {
  */
 class IntervalSource extends PlannedSource implements MessageSource {
   private readonly intervalNs: number;
+  private readonly connections: number;
   private id = 0;
 
-  constructor(
-    intervalMs: number,
-    private readonly connections: number,
-    seed: number,
-    pool: ConnectionPool,
-  ) {
-    super(constantSchedule(connections * 1000 / intervalMs), "uniform", seed, pool);
+  constructor(intervalMs: number, seed: number, pool: ConnectionPool, share: Share) {
+    super(constantSchedule(share.connections * 1000 / intervalMs), "uniform", seed, pool, share);
+    this.connections = connectionsOf(share);
     this.intervalNs = intervalMs * 1e6;
   }
 

@@ -40,6 +40,8 @@ export class OpenLoop implements LoadLoop {
     if (!this.startsWithRamp) this.planStartNs = atNs;
   }
 
+  opened(): void {}
+
   messageEnded(): void {}
 
   private get nextNs(): number {

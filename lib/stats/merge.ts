@@ -92,12 +92,7 @@ function mergeConnections(list: readonly ConnectionCounts[]): ConnectionCounts {
   const sum = (key: keyof NumbersOf<ConnectionCounts>) =>
     list.reduce((total, counts) => total + counts[key], 0);
   // They opened side by side: the time it took is that of the slowest.
-  const seconds = Math.max(
-    0,
-    ...list.map((counts) =>
-      counts.achievedPerSecond > 0 ? counts.opened / counts.achievedPerSecond : 0
-    ),
-  );
+  const openingMs = Math.max(0, ...list.map(openingMsOf));
   const opened = sum("opened");
   return {
     requested: sum("requested"),
@@ -108,8 +103,13 @@ function mergeConnections(list: readonly ConnectionCounts[]): ConnectionCounts {
     lost: sum("lost"),
     failures: mergeFailures(list.map((counts) => counts.failures)),
     requestedPerSecond: sum("requestedPerSecond"),
-    achievedPerSecond: seconds > 0 ? opened / seconds : 0,
+    achievedPerSecond: openingMs > 0 ? opened / (openingMs / 1000) : 0,
+    openingMs,
   };
+}
+
+function openingMsOf({ openingMs, opened, achievedPerSecond }: ConnectionCounts): number {
+  return openingMs ?? (achievedPerSecond > 0 ? opened / achievedPerSecond * 1000 : 0);
 }
 
 function mergeFailures(list: readonly (readonly FailureCount[])[]): FailureCount[] {

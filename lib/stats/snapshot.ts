@@ -52,6 +52,8 @@ export interface ConnectionCounts {
   requestedPerSecond: number;
   /** Opened per second, from when the first was due to the last open. */
   achievedPerSecond: number;
+  /** How long that took; missing in files of earlier versions. */
+  openingMs?: number;
 }
 
 /** Why messages were lost. */

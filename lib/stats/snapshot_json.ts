@@ -120,6 +120,9 @@ function readClient(object: read.Fields): ClientSnapshot {
         "achievedPerSecond",
       ]),
       failures: readFailures(connections),
+      ...(connections["openingMs"] === undefined
+        ? {}
+        : { openingMs: read.number(connections, "openingMs") }),
     },
     messages: readMessages(read.object(object, "messages")),
     steady: readMessages(read.object(object, "steady")),

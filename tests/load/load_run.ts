@@ -21,6 +21,10 @@ export interface RunSettings extends Partial<LoadSettings> {
   readonly isTraced?: boolean;
   /** Called as soon as the generator exists. */
   readonly during?: (generator: LoadGenerator) => void;
+  /** Makes the generator wait for `begin` when its connections are open. */
+  readonly settled?: () => void;
+  /** When its first connect is due (clock time). */
+  readonly startNs?: number;
 }
 
 export interface LoadRun {
@@ -43,7 +47,8 @@ export function poisson(ratePerSecond: number): OpenLoad {
 
 /** A whole run over a real transport; the books are checked each second and at the end. */
 export async function runLoad(run: RunSettings): Promise<LoadRun> {
-  const { endpoint: endpointText, message, signal, during, isTraced = true, ...load } = run;
+  const { endpoint: endpointText, message, signal, during, settled, startNs, ...others } = run;
+  const { isTraced = true, ...load } = others;
   const endpoint = parseEndpoint(endpointText);
   const settings: LoadSettings = {
     connections: 1,
@@ -74,6 +79,7 @@ export async function runLoad(run: RunSettings): Promise<LoadRun> {
         ? createEchoCodec({ sizeBytes: message, framing })
         : createDnsCodec({ query: message, framing }),
     ...(isTraced ? { trace: books } : {}),
+    ...(settled === undefined ? {} : { settled }),
     second(interval) {
       responseOfSeconds.add(interval.response);
       books.note(snapshotOf(generator));
@@ -81,7 +87,7 @@ export async function runLoad(run: RunSettings): Promise<LoadRun> {
   });
   during?.(generator);
   const startedMs = performance.now();
-  await generator.run(signal ?? new AbortController().signal);
+  await generator.run(signal ?? new AbortController().signal, startNs);
   const tookMs = performance.now() - startedMs;
   const snapshot = snapshotOf(generator);
   books.check(snapshot);
