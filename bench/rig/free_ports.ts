@@ -1,4 +1,4 @@
-import { readUsedPorts } from "../../lib/host/used_ports.ts";
+import { portUse, readUsedPorts } from "../../lib/host/used_ports.ts";
 
 /**
  * The first of `count` neighbouring ports from `from` on that no TCP and no UDP socket holds now,
@@ -9,7 +9,7 @@ import { readUsedPorts } from "../../lib/host/used_ports.ts";
 export function findFreePorts(count: number, from: number): number {
   const used = [readUsedPorts("tcp"), readUsedPorts("udp")];
   const isFree = (port: number) =>
-    used.every((table) => !["127.0.0.1", "0.0.0.0", "::1"].some((at) => table.has(at, port)));
+    used.every((table) => table.useOf("0.0.0.0", port) === portUse.free);
   for (let first = from; first + count <= 65_536; first++) {
     let free = 0;
     while (free < count && isFree(first + free)) free++;

@@ -1,25 +1,21 @@
 import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
 import { FileError, messageOf } from "../errors.ts";
-import { SourcePorts } from "../host/source_ports.ts";
-import type { Endpoint } from "../transport/endpoint.ts";
+import { SourceTable, type SourceTableSettings } from "../host/source_table.ts";
 import { loadAuthorities, loadCertificate } from "../transport/certificates.ts";
-import { resolveHost } from "../transport/resolve.ts";
-import type { DialSettings, SourceAddresses } from "../transport/transport.ts";
+import type { DialSettings } from "../transport/transport.ts";
 import type { ClientSettings } from "./options.ts";
 
 /**
  * What the transport needs to know, with the files read.
  *
+ * @param sources what connections start from; where it is left out, the kernel chooses.
  * @throws {FileError} a certificate or a key cannot be read or used.
- * @throws {TargetUnreachableError} the host does not resolve.
  */
-export async function dialSettings(
-  endpoint: Endpoint,
+export function dialSettings(
   settings: ClientSettings,
-): Promise<DialSettings> {
+  sources: SourceTableSettings | undefined,
+): DialSettings {
   const { caFile, certFile, keyFile, servername } = settings;
-  const sources = await sourcePorts(endpoint, settings);
   return {
     capacity: settings.connections,
     connectTimeoutMs: settings.connectTimeoutMs,
@@ -27,7 +23,7 @@ export async function dialSettings(
     datagrams: settings.datagrams,
     // Answers have the size of their messages; DNS answers are below 64 KiB.
     maxMessageBytes: Math.max(2 * settings.sizeBytes, 65_536),
-    ...(sources === undefined ? {} : { sources }),
+    ...(sources === undefined ? {} : { sources: new SourceTable(sources) }),
     tls: {
       insecure: settings.insecure,
       alpn: settings.alpn,
@@ -43,23 +39,6 @@ export async function dialSettings(
       }),
     },
   };
-}
-
-/** The table of `--source-ports`, on whatever address the route to the target has. */
-async function sourcePorts(
-  endpoint: Endpoint,
-  settings: ClientSettings,
-): Promise<SourceAddresses | undefined> {
-  if (settings.sourcePorts === undefined) return undefined;
-  const { first, last } = settings.sourcePorts;
-  const [target = ""] = await resolveHost(endpoint.host);
-  const address = isIPv6(target) ? "::" : "0.0.0.0";
-  return new SourcePorts({
-    addresses: [address],
-    firstPort: first,
-    lastPort: last,
-    protocol: endpoint.scheme === "udp" ? "udp" : "tcp",
-  });
 }
 
 /** Says with an error of a file's content which option named the file. */

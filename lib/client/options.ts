@@ -1,4 +1,4 @@
-import { portRange, statsAddress } from "../options/address.ts";
+import { addressList, portRange, statsAddress } from "../options/address.ts";
 import { duration, positiveDuration } from "../options/duration.ts";
 import { label } from "../options/label.ts";
 import { count, rate, seed, size } from "../options/quantity.ts";
@@ -38,13 +38,20 @@ export const clientRows = {
     category: "Connections",
     summary: "give a connection up that is not open after this long",
   }),
+  sources: row({
+    name: "source",
+    kind: addressList,
+    repeatable: true,
+    category: "Connections",
+    summary: "connect from these addresses of this host in turn; may be repeated",
+    otherwise: "the kernel chooses; all of 127.0.0.0/8 where a loopback target needs it",
+  }),
   sourcePorts: row({
     name: "source-ports",
     kind: portRange,
     category: "Connections",
     summary: "take source ports in turn from this range, past the kernel's own search",
     otherwise: "the kernel chooses",
-    schemes: ["tcp", "tls", "udp", "ws", "wss"],
   }),
   connectionsPerSocket: row({
     name: "connections-per-socket",

@@ -14,6 +14,7 @@ import { loadSettings } from "./load_plan.ts";
 import { LocalMeasurement } from "./local_measurement.ts";
 import { checkForScheme, type ClientSettings } from "./options.ts";
 import { Results } from "./results.ts";
+import { planSources } from "./sources.ts";
 
 /**
  * `holdfast client`: opens the connections, sends the load, reports.
@@ -32,7 +33,9 @@ export async function run(
   const expectations = settings.expectations.map(parseExpectation);
   const plan = loadSettings(settings, await scheduleText(settings, io));
   requireDescriptors(endpoint.scheme, settings);
-  const dialing = await dialSettings(endpoint, settings);
+  const sources = await planSources(endpoint, settings);
+  if (sources?.note !== undefined && !settings.quiet) io.note(sources.note);
+  const dialing = dialSettings(settings, sources?.table);
   const results = new Results(settings, io);
   try {
     const run = identityOf(commandLine);

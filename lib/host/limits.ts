@@ -83,6 +83,20 @@ export function ephemeralPorts(): EphemeralPorts | undefined {
   return parsePortRange(contentOf("/proc/sys/net/ipv4/ip_local_port_range"));
 }
 
+/** `net.ipv4.ip_local_reserved_ports`: what the kernel leaves out of the range. */
+export function reservedPorts(): readonly EphemeralPorts[] {
+  return parsePortList(contentOf("/proc/sys/net/ipv4/ip_local_reserved_ports"));
+}
+
+/** Ports and ranges with commas between them, as in `8080,9148-9150`; skips what is neither. */
+export function parsePortList(text: string): EphemeralPorts[] {
+  return text.trim().split(",").flatMap((part) => {
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
+    if (match === null) return [];
+    return [{ first: Number(match[1]), last: Number(match[2] ?? match[1]) }];
+  });
+}
+
 /** Two numbers with space between them; undefined for anything else. */
 export function parsePortRange(text: string): EphemeralPorts | undefined {
   const match = /^\s*(\d{1,5})\s+(\d{1,5})\s*$/.exec(text);

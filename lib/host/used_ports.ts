@@ -2,57 +2,150 @@ import { readFileSync } from "node:fs";
 
 const socketTables = ["tcp", "tcp6", "udp", "udp6"] as const;
 
+/** Whether a socket can have a local address and port. */
+export const portUse = {
+  /** No socket has it. */
+  free: 0,
+  /** Sockets that lead elsewhere have it: a TCP connection may have it too (SO_REUSEADDR). */
+  shared: 1,
+  taken: 2,
+} as const;
+
+export type PortUse = (typeof portUse)[keyof typeof portUse];
+
+/** Ports by address; the wildcard holds its port on every address, and wants it on every one. */
+class PortsByAddress {
+  readonly byAddress = new Map<string, Set<number>>();
+  readonly everywhere = new Set<number>();
+  readonly anywhere = new Set<number>();
+
+  add(address: string, port: number): void {
+    this.anywhere.add(port);
+    if (address === "") {
+      this.everywhere.add(port);
+      return;
+    }
+    const ports = this.byAddress.get(address);
+    if (ports === undefined) this.byAddress.set(address, new Set([port]));
+    else ports.add(port);
+  }
+
+  has(address: string, port: number): boolean {
+    if (isWildcard(address)) return this.anywhere.has(port);
+    return this.everywhere.has(port) || (this.byAddress.get(address)?.has(port) ?? false);
+  }
+}
+
+/** The address that stands for all of its family, in canonical form. */
+export function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
 /**
  * Local addresses and ports that sockets of this network namespace hold, connected ones and those
  * in TIME_WAIT included.
  */
 export class UsedPorts {
-  readonly #byAddress = new Map<string, Set<number>>();
-  readonly #everywhere = new Set<number>();
+  readonly #taken = new PortsByAddress();
+  readonly #shared = new PortsByAddress();
 
-  /** @param address in canonical form; `""` for a socket that holds the port on all of them. */
-  add(address: string, port: number): void {
-    if (address === "") {
-      this.#everywhere.add(port);
-      return;
-    }
-    const ports = this.#byAddress.get(address);
-    if (ports === undefined) this.#byAddress.set(address, new Set([port]));
-    else ports.add(port);
+  /**
+   * @param address in canonical form; `""` for a socket that holds the port on all of them.
+   * @param isShared the socket leaves room for others with the same address and port.
+   */
+  add(address: string, port: number, isShared = false): void {
+    (isShared ? this.#shared : this.#taken).add(address, port);
   }
 
-  /** @param address in canonical form ({@link canonicalAddress}). */
-  has(address: string, port: number): boolean {
-    return this.#everywhere.has(port) || (this.#byAddress.get(address)?.has(port) ?? false);
+  /** @param address in canonical form ({@link canonicalAddress}); a wildcard asks for all. */
+  useOf(address: string, port: number): PortUse {
+    if (this.#taken.has(address, port)) return portUse.taken;
+    return this.#shared.has(address, port) ? portUse.shared : portUse.free;
   }
+
+  /** The ports from `first` to `last` that are taken on an address. */
+  takenPorts(address: string, first: number, last: number): number[] {
+    const ports = new Set(
+      isWildcard(address)
+        ? this.#taken.anywhere
+        : [...this.#taken.everywhere, ...this.#taken.byAddress.get(address) ?? []],
+    );
+    return [...ports].filter((port) => port >= first && port <= last);
+  }
+
+  get hasShared(): boolean {
+    return this.#shared.anywhere.size > 0;
+  }
+}
+
+/** Where connections are to go. */
+export interface ConnectionTarget {
+  /** IP addresses. */
+  readonly addresses: readonly string[];
+  readonly port: number;
 }
 
 /**
  * Reads `/proc/net/{tcp,tcp6,udp,udp6}`; about 2 µs per socket of the host. A file that is not
  * there (not Linux) counts as empty.
+ *
+ * @param target where the new sockets shall lead. TCP connections that lead elsewhere then count as
+ * shared, as do those that have ended where the kernel uses their ports again (tcp_tw_reuse).
  */
-export function readUsedPorts(protocol: "tcp" | "udp"): UsedPorts {
+export function readUsedPorts(protocol: "tcp" | "udp", target?: ConnectionTarget): UsedPorts {
   const used = new UsedPorts();
+  const isShared = protocol === "tcp" && target !== undefined ? sharingWith(target) : undefined;
   for (const table of socketTables) {
-    if (!table.startsWith(protocol)) continue;
-    try {
-      parseSocketTable(readFileSync(`/proc/net/${table}`, "latin1"), used);
-    } catch {
-      // No such table: nothing is known of it.
+    if (table.startsWith(protocol)) {
+      parseSocketTable(contentOf(`/proc/net/${table}`), used, isShared);
     }
   }
   return used;
 }
 
-/** `  sl: local_address:port …`, the address as 32-bit words in hexadecimal: proc(5). */
-const row = /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) /;
+/** Tells by state and remote end whether a socket leaves its local end to connections to `target`. */
+type Sharing = (state: number, remoteAddress: string, remotePort: number) => boolean;
+
+const timeWait = 6;
+const listening = 10;
+
+function sharingWith(target: ConnectionTarget): Sharing {
+  const addresses = new Set(target.addresses.map((address) => canonicalAddress(address)));
+  const reuse = contentOf("/proc/sys/net/ipv4/tcp_tw_reuse").trim();
+  const isLoopback = [...addresses].every((address) =>
+    address !== undefined && isLoopbackAddress(address)
+  );
+  const reusesTimeWait = reuse === "1" || (reuse === "2" && isLoopback);
+  return (state, remoteAddress, remotePort) => {
+    if (state === listening) return false;
+    if (state === timeWait && reusesTimeWait) return true;
+    return remotePort !== target.port || !addresses.has(remoteAddress);
+  };
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return ""; // nothing is known
+  }
+}
+
+/** `  sl: local_address:port remote_address:port state …`, addresses as words of 32 bits: proc(5). */
+const row =
+  /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{2}) /;
 
 /** Adds the local ends of a `/proc/net/tcp` table; skips lines that are none. */
-export function parseSocketTable(text: string, used: UsedPorts): void {
+export function parseSocketTable(text: string, used: UsedPorts, isShared?: Sharing): void {
   for (const line of text.split("\n")) {
     const match = row.exec(line);
     if (match === null) continue;
-    used.add(addressOfWords(match[1]!), parseInt(match[2]!, 16));
+    const [, local = "", localPort = "", remote = "", remotePort = "", state = ""] = match;
+    used.add(
+      addressOfWords(local),
+      parseInt(localPort, 16),
+      isShared?.(parseInt(state, 16), addressOfWords(remote), parseInt(remotePort, 16)),
+    );
   }
 }
 
@@ -92,4 +185,9 @@ export function canonicalAddress(text: string): string | undefined {
   if (mapped === null) return canonical;
   const [high, low] = [parseInt(mapped[1]!, 16), parseInt(mapped[2]!, 16)];
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** 127.0.0.0/8 and ::1, in canonical form. */
+export function isLoopbackAddress(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { UsageError } from "../errors.ts";
 import { type Kind, quote } from "./kind.ts";
 
@@ -24,6 +25,45 @@ export const portRange: Kind<PortRange> = {
   },
   format: ({ first, last }) => first === last ? `${first}` : `${first}-${last}`,
 };
+
+/** An IP address, with all that have the same first bits where there is a prefix length. */
+export interface AddressRange {
+  readonly address: string;
+  readonly prefixLength?: number;
+}
+
+/** Addresses and blocks of them (CIDR), separated by commas. */
+export const addressList: Kind<readonly AddressRange[]> = {
+  placeholder: "ip[,ip...]|cidr",
+  parse(text) {
+    return text.split(",").map((part) => parseAddressRange(part.trim()));
+  },
+  format: (ranges) =>
+    ranges.map(({ address, prefixLength }) =>
+      prefixLength === undefined ? address : `${address}/${prefixLength}`
+    ).join(","),
+};
+
+function parseAddressRange(text: string): AddressRange {
+  const match = /^\[?([0-9a-fA-F:.]+)\]?(?:\/(\d{1,3}))?$/.exec(text);
+  const address = match?.[1] ?? "";
+  const family = isIP(address);
+  if (family === 0) {
+    throw new UsageError(
+      `${quote(text)} is not an IP address; write 10.0.0.5, fd00::5, a list 10.0.0.5,10.0.0.6 or ` +
+        `a block 10.0.0.0/28`,
+    );
+  }
+  const bits = family === 6 ? 128 : 32;
+  const length = match?.[2];
+  if (length === undefined) return { address };
+  if (Number(length) > bits) {
+    throw new UsageError(
+      `${quote(text)} has the prefix length ${length}; an IPv${family} address has ${bits} bits`,
+    );
+  }
+  return { address, prefixLength: Number(length) };
+}
 
 /** Where the statistics are served. An empty host is every address; port 0 is any free one. */
 export interface StatsAddress {

@@ -48,12 +48,17 @@ const advice: Record<FailureKind, string> = {
 };
 
 /** The same for other failures. */
-const specialAdvice: Partial<Record<FailureKind, readonly [said: RegExp, advice: string]>> = {
+const specialAdvice: Partial<
+  Record<FailureKind, readonly (readonly [said: RegExp, advice: string])[]>
+> = {
   "closed-by-peer": [
-    /\b1009\b/,
-    "send smaller messages (--size), or let the server take larger ones",
+    [/\b1009\b/, "send smaller messages (--size), or let the server take larger ones"],
   ],
-  "host-ports": [/^no source address/, "give a wider range of --source-ports, or none"],
+  "host-ports": [
+    [/^no source address/, "give a wider range of --source-ports, or further addresses (--source)"],
+    [/^EADDRNOTAVAIL bind /, "give --source addresses that this host has (ip address)"],
+  ],
+  unreachable: [[/^no route from /, "give a --source address that leads to the target"]],
 };
 
 /**
@@ -63,6 +68,6 @@ const specialAdvice: Partial<Record<FailureKind, readonly [said: RegExp, advice:
  */
 export function adviceFor(kind: FailureKind, detail: string): string {
   const isOfTls = kind === "tls" || detail.includes("TLS alert");
-  const known = isOfTls ? tlsAdvice : [specialAdvice[kind]];
-  return known.find((each) => each?.[0].test(detail))?.[1] ?? advice[kind];
+  const known = isOfTls ? tlsAdvice : specialAdvice[kind] ?? [];
+  return known.find(([said]) => said.test(detail))?.[1] ?? advice[kind];
 }

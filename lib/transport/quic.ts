@@ -6,7 +6,7 @@ import { formatEndpoint } from "./endpoint.ts";
 import { type QuicClientOptions, QuicDialer } from "./quic_dialer.ts";
 import { QuicListener, type QuicServerOptions } from "./quic_listener.ts";
 import { nativeQuic } from "./quic_native.ts";
-import { resolveHost } from "./resolve.ts";
+import { resolveTarget } from "./resolve.ts";
 import type { CertificatePair, DialSettings, ListenSettings, Transport } from "./transport.ts";
 
 const defaultProtocol = "echo";
@@ -42,7 +42,8 @@ export function makeQuic(timing: QuicTiming): Transport {
     async dial(endpoint, handlers, settings) {
       const options = clientOptions(endpoint.host, settings, timing);
       const { port, lastPort } = endpoint;
-      const target = { addresses: await resolveHost(endpoint.host), port, lastPort };
+      const addresses = await resolveTarget(endpoint.host, settings.sources);
+      const target = { addresses, port, lastPort };
       return new QuicDialer(nativeQuic(), target, handlers, settings, options);
     },
   };

@@ -16,6 +16,7 @@ import {
 import { PortProbe } from "./quic_probe.ts";
 import { type SharedSocket, SharedSockets } from "./quic_shared_sockets.ts";
 import { hostPort } from "./resolve.ts";
+import { bindFailure, maxSourceTries } from "./source_failure.ts";
 import type { ConnectionHandlers, Dialer, DialSettings, TransportTraits } from "./transport.ts";
 
 const streamTraits: TransportTraits = {
@@ -33,8 +34,6 @@ const datagramTraits: TransportTraits = {
   maxMessageBytes: maxDatagramBytes,
 };
 
-/** Source pairs that one socket tries before it gives up: others may use ports of this range. */
-const maxSourceTries = 256;
 /** Bytes that may wait on a connection whose caller has paused it. */
 const maxUnreadBytes = 64 * 1024 * 1024;
 
@@ -229,6 +228,10 @@ export class QuicDialer extends QuicConnections implements Dialer {
     this.#sockets.discard(socket);
     const cause = await endpointError(socket.endpoint);
     if (connection.isGone) return;
+    const { source } = socket;
+    const notBound = source &&
+      bindFailure(codeOf(cause), source.address, this.failuresOf(connection));
+    if (notBound !== undefined) return connection.end(notBound, abortClose);
     const isTaken = codeOf(cause) === "EADDRINUSE";
     if (isTaken && this.#settings.sources !== undefined && tries < maxSourceTries) {
       return this.#dial(connection, socket.key, tries + 1);

@@ -28,6 +28,8 @@ const maxRestingOfMany = 16;
 export interface SharedSocket {
   readonly key: number;
   readonly endpoint: NativeEndpoint;
+  /** What it is bound to; undefined where the kernel chooses. */
+  readonly source: { readonly address: string; readonly pair: number } | undefined;
   users: number;
   /** A session was started on it. */
   isBound: boolean;
@@ -71,14 +73,26 @@ export class SharedSockets {
   #make(key: number, isIPv6: boolean): SharedSocket | undefined {
     const sources = this.#sources;
     let address = isIPv6 ? "[::]:0" : "0.0.0.0:0";
+    let source: SharedSocket["source"];
     if (sources !== undefined) {
-      if (!sources.next()) return undefined;
+      const pair = sources.next(isIPv6);
+      if (pair < 0) return undefined;
       address = hostPort(sources.address, sources.port);
+      source = { address: sources.address, pair };
     }
     const endpoint = newEndpoint(this.#quic, address);
-    const socket: SharedSocket = { key, endpoint, users: 0, isBound: false, rest: undefined };
+    const socket: SharedSocket = {
+      key,
+      endpoint,
+      source,
+      users: 0,
+      isBound: false,
+      rest: undefined,
+    };
     this.#sockets.set(key, socket);
     const closed = () => {
+      // Once for each socket, whatever ended it: its port is free.
+      if (source !== undefined) sources?.release(source.pair);
       if (!this.#forget(socket) || !socket.isBound) return;
       this.#wake(socket);
       this.#lost(socket);

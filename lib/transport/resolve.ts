@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { messageOf, TargetUnreachableError } from "../errors.ts";
+import { messageOf, TargetUnreachableError, UsageError } from "../errors.ts";
+import type { SourceAddresses } from "./transport.ts";
 
 /**
  * The addresses of a host, in the order of preference of the system (RFC 6724). An address stands
@@ -31,6 +32,27 @@ export async function resolveHost(host: string): Promise<string[]> {
   }
   throw new TargetUnreachableError(
     `host ${JSON.stringify(name)} has no address; check the name or give an address`,
+  );
+}
+
+/**
+ * The addresses of a host that can be reached from these sources; all of them without sources.
+ *
+ * @throws {UsageError} none has a family that the sources have.
+ * @throws {TargetUnreachableError} the host does not resolve.
+ */
+export async function resolveTarget(
+  host: string,
+  sources: Pick<SourceAddresses, "hasFamily"> | undefined,
+): Promise<string[]> {
+  const addresses = await resolveHost(host);
+  if (sources === undefined) return addresses;
+  const reachable = addresses.filter((address) => sources.hasFamily(address.includes(":")));
+  if (reachable.length > 0) return reachable;
+  const [family, other] = addresses[0]!.includes(":") ? ["IPv6", "IPv4"] : ["IPv4", "IPv6"];
+  throw new UsageError(
+    `the target ${addresses.join(", ")} is ${family}, and every source address is ${other}; ` +
+      `give an ${family} address of this host with --source`,
   );
 }
 

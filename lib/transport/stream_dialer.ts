@@ -2,6 +2,7 @@ import type { Failure } from "../stats/failure.ts";
 import { isOutOfFds } from "./descriptors.ts";
 import { codeOf, kindOfError, NativeFailures } from "./native_failure.ts";
 import { hostPort } from "./resolve.ts";
+import { bindFailure, maxSourceTries } from "./source_failure.ts";
 import {
   isAsked,
   isConnecting,
@@ -17,9 +18,6 @@ import type {
   SourceAddresses,
   TransportTraits,
 } from "./transport.ts";
-
-/** Source pairs that one connect tries before it gives up: others may use ports of this range. */
-export const maxSourceTries = 256;
 
 /** Options of `Bun.connect`, with two that its types leave out. */
 interface ConnectOptions extends Bun.TCPSocketConnectOptions<number> {
@@ -39,7 +37,7 @@ export interface DialTarget {
  * Until a connection has opened, one that its address refuses goes on to the target's next address;
  * from then on only the address that answered is used.
  *
- * A connection costs 5 bytes here, besides what `StreamConnections` says.
+ * A connection costs 5 bytes here (13 with sources), besides what `StreamConnections` says.
  */
 export class StreamDialer extends StreamConnections implements Dialer {
   readonly traits: TransportTraits;
@@ -56,6 +54,10 @@ export class StreamDialer extends StreamConnections implements Dialer {
   readonly #generations: Uint32Array;
   /** Index of the address that an attempt is for. */
   readonly #attempts: Uint8Array;
+  /** The source pair that a connection has, -1 without one; empty where the kernel chooses. */
+  readonly #pairs: Float64Array;
+  /** Those of connects that were given up, by what their sockets have as `data`. */
+  readonly #abandonedPairs = new Map<number, number>();
   #preferred = 0;
   #hasOpened = false;
   #isConnecting = false;
@@ -79,6 +81,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.#capacity = Math.max(1, settings.capacity);
     this.#generations = new Uint32Array(settings.capacity);
     this.#attempts = new Uint8Array(settings.capacity);
+    this.#pairs = new Float64Array(this.#sources === undefined ? 0 : settings.capacity).fill(-1);
     this.#connectFailures = target.addresses.map((address) =>
       new NativeFailures(`connect ${where(address)}`)
     );
@@ -129,23 +132,59 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.states[id] = isConnecting;
     this.#attempts[id] = addressIndex;
     options.hostname = this.#target.addresses[addressIndex]!;
-    options.data = this.#generations[id]! * this.#capacity + id;
+    options.data = this.#attemptOf(id);
+    if (sources !== undefined) return this.#attemptFrom(sources, id, failures);
+    const error = this.#tryConnect();
+    if (error !== undefined) this.#failed(id, this.#immediateFailure(error, failures, ""));
+  }
+
+  /** What marks the socket of the attempt that is being made. */
+  #attemptOf(id: number): number {
+    return this.#generations[id]! * this.#capacity + id;
+  }
+
+  /** Tries sources until one is free. */
+  #attemptFrom(sources: SourceAddresses, id: number, failures: NativeFailures): void {
+    const options = this.#options;
+    const isIPv6 = options.hostname.includes(":");
     for (let tries = 1;; tries++) {
-      if (sources !== undefined) {
-        if (!sources.next()) {
-          const failure = failures.named("no source address and port is left", "host-ports");
-          return this.#failed(id, failure);
-        }
-        options.localAddress = sources.address;
-        options.localPort = sources.port;
+      const pair = sources.next(isIPv6);
+      if (pair < 0) {
+        const failure = failures.named("no source address and port is left", "host-ports");
+        return this.#failed(id, failure);
       }
+      const { address } = sources;
+      options.localAddress = address;
+      options.localPort = sources.port;
       const error = this.#tryConnect();
-      if (error === undefined) return;
+      if (error === undefined) {
+        this.#pairs[id] = pair;
+        return;
+      }
+      sources.release(pair);
       const code = codeOf(error);
+      const notBound = bindFailure(code, address, failures);
+      if (notBound !== undefined) return this.#failed(id, notBound);
       const isTaken = code === "EADDRINUSE" || code === "EADDRNOTAVAIL";
-      if (isTaken && sources !== undefined && tries < maxSourceTries) continue;
-      return this.#failed(id, this.#immediateFailure(error, failures));
+      if (isTaken && tries < maxSourceTries) continue;
+      return this.#failed(id, this.#immediateFailure(error, failures, ` from ${address},`));
     }
+  }
+
+  /** The socket of this connection is gone. */
+  #releasePair(id: number): void {
+    const pair = this.#pairs[id];
+    if (pair === undefined || pair < 0) return;
+    this.#pairs[id] = -1;
+    this.#sources!.release(pair);
+  }
+
+  /** The socket of a connect that was given up is gone. */
+  #releaseAbandoned(attempt: number): void {
+    const pair = this.#abandonedPairs.get(attempt);
+    if (pair === undefined) return;
+    this.#abandonedPairs.delete(attempt);
+    this.#sources!.release(pair);
   }
 
   /** @returns what went wrong before anything was sent. */
@@ -167,13 +206,13 @@ export class StreamDialer extends StreamConnections implements Dialer {
    * The runtime says ECONNREFUSED too where socket(2) or connect(2) itself failed, but says so
    * before `Bun.connect` returns, which a refusal by the network on Linux never does.
    */
-  #immediateFailure(error: Error, failures: NativeFailures): Failure {
+  #immediateFailure(error: Error, failures: NativeFailures, from: string): Failure {
     if (codeOf(error) !== "ECONNREFUSED" || process.platform === "win32") {
       return failures.of(error, "unreachable");
     }
     if (isOutOfFds()) return failures.named("EMFILE", "host-fds");
     return process.platform === "linux"
-      ? failures.named("no route", "unreachable")
+      ? failures.named(`no route${from}`, "unreachable")
       : failures.of(error, "refused");
   }
 
@@ -187,7 +226,8 @@ export class StreamDialer extends StreamConnections implements Dialer {
       return;
     }
     const id = this.#current(socket.data);
-    if (id < 0) return;
+    if (id < 0) return this.#releaseAbandoned(socket.data);
+    this.#releasePair(id);
     this.#failed(id, this.#connectFailures[this.#attempts[id]!]!.of(error, "refused"));
   }
 
@@ -213,8 +253,10 @@ export class StreamDialer extends StreamConnections implements Dialer {
   #socketOpened(socket: StreamSocket): void {
     const id = this.#current(socket.data);
     if (id < 0) {
+      const attempt = socket.data;
       socket.data = -1;
       socket.terminate();
+      this.#releaseAbandoned(attempt);
       return;
     }
     socket.data = id;
@@ -261,7 +303,9 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.handlers.close(id, failure);
   }
 
-  protected release(_id: number): void {}
+  protected release(id: number): void {
+    this.#releasePair(id);
+  }
 
   /**
    * There is no handle on a connect in progress: it is given up, and its socket is closed when it
@@ -269,6 +313,11 @@ export class StreamDialer extends StreamConnections implements Dialer {
    */
   protected terminateUnopened(id: number): void {
     if (this.states[id] !== isConnecting) return;
+    const pair = this.#pairs[id];
+    if (pair !== undefined && pair >= 0) {
+      this.#abandonedPairs.set(this.#attemptOf(id), pair);
+      this.#pairs[id] = -1;
+    }
     this.#generations[id]!++;
     this.states[id] = 0;
     // The caller waited too long for this address; where there is another, it comes next.

@@ -1,4 +1,4 @@
-import { resolveHost } from "./resolve.ts";
+import { resolveTarget } from "./resolve.ts";
 import { StreamDialer } from "./stream_dialer.ts";
 import { StreamListener } from "./stream_listener.ts";
 import type { Transport, TransportTraits } from "./transport.ts";
@@ -20,7 +20,7 @@ export const tcp: Transport = {
     return new StreamListener(endpoint, handlers, settings, traits);
   },
   async dial(endpoint, handlers, settings) {
-    const addresses = await resolveHost(endpoint.host);
+    const addresses = await resolveTarget(endpoint.host, settings.sources);
     return new StreamDialer({ addresses, port: endpoint.port }, handlers, settings, traits);
   },
 };

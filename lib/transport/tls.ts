@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { UsageError } from "../errors.ts";
 import { loadAuthorities, loadCertificate } from "./certificates.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
-import { resolveHost } from "./resolve.ts";
+import { resolveTarget } from "./resolve.ts";
 import { StreamDialer } from "./stream_dialer.ts";
 import { StreamListener } from "./stream_listener.ts";
 import type { ListenSettings, TlsDialSettings, Transport, TransportTraits } from "./transport.ts";
@@ -29,7 +29,7 @@ export const tls: Transport = {
   },
   async dial(endpoint, handlers, settings) {
     const options = dialOptions(endpoint.host, settings.tls);
-    const addresses = await resolveHost(endpoint.host);
+    const addresses = await resolveTarget(endpoint.host, settings.sources);
     const target = { addresses, port: endpoint.port };
     return new StreamDialer(target, handlers, settings, traits, options);
   },

@@ -97,10 +97,18 @@ export interface Listener extends Connections {
 
 /** Source addresses and ports for outgoing connections, handed out one by one. */
 export interface SourceAddresses {
-  /** Moves on to the next pair, which `address` and `port` then hold; false when none is left. */
-  next(): boolean;
+  /** Whether there are addresses for targets of this family. */
+  hasFamily(isIPv6: boolean): boolean;
+  /**
+   * Moves on to the next pair for a target of this family, which `address` and `port` then hold.
+   *
+   * @returns its number, by which it is released; -1 when none is left.
+   */
+  next(isIPv6: boolean): number;
   readonly address: string;
   readonly port: number;
+  /** No socket has the pair any more; called once for each time that it was handed out. */
+  release(pair: number): void;
 }
 
 /** PEM texts. */

@@ -1,4 +1,4 @@
-import { resolveHost } from "./resolve.ts";
+import { resolveTarget } from "./resolve.ts";
 import type { Transport, TransportTraits } from "./transport.ts";
 import { UdpDialer } from "./udp_dialer.ts";
 import { listenUdp } from "./udp_listener.ts";
@@ -22,7 +22,7 @@ export const udp: Transport = {
     return listenUdp(endpoint, handlers, settings, traits);
   },
   async dial(endpoint, handlers, settings) {
-    const addresses = await resolveHost(endpoint.host);
+    const addresses = await resolveTarget(endpoint.host, settings.sources);
     return new UdpDialer({ addresses, port: endpoint.port }, handlers, settings, traits);
   },
 };

@@ -5,11 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dialSettings, readText } from "../../lib/client/dialing.ts";
 import { clientRows, type ClientSettings } from "../../lib/client/options.ts";
-import { FileError, TargetUnreachableError } from "../../lib/errors.ts";
+import { FileError } from "../../lib/errors.ts";
 import { defaultSettings } from "../../lib/options/command_line.ts";
 import { makeCertificate } from "../../lib/transport/certificates.ts";
-import { parseEndpoint } from "../../lib/transport/endpoint.ts";
-import { expectUndisturbed, undisturbed } from "../load/disturbance.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-dialing-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -27,12 +25,12 @@ const keyFile = write("key.pem", ours.key);
 const otherKeyFile = write("other-key.pem", others.key);
 const noiseFile = write("noise", "\0\x01 not PEM at all");
 
-function dialing(changes: Partial<ClientSettings>, endpoint = "tls://127.0.0.1:4243") {
-  return dialSettings(parseEndpoint(endpoint), { ...defaultSettings(clientRows), ...changes });
+function dialing(changes: Partial<ClientSettings>) {
+  return dialSettings({ ...defaultSettings(clientRows), ...changes }, undefined);
 }
 
-async function rejects(changes: Partial<ClientSettings>, why: RegExp): Promise<void> {
-  await assert.rejects(dialing(changes), (error) => {
+function rejects(changes: Partial<ClientSettings>, why: RegExp): void {
+  assert.throws(() => dialing(changes), (error) => {
     assert.ok(error instanceof FileError, String(error));
     assert.match(error.message, why);
     assert.doesNotMatch(error.message, /\n/);
@@ -40,8 +38,8 @@ async function rejects(changes: Partial<ClientSettings>, why: RegExp): Promise<v
   });
 }
 
-test("dialSettings() leaves out what is not given", async () => {
-  assert.deepEqual(await dialing({}), {
+test("dialSettings() leaves out what is not given", () => {
+  assert.deepEqual(dialing({}), {
     capacity: 1,
     connectTimeoutMs: 5000,
     connectionsPerSocket: 32,
@@ -51,8 +49,8 @@ test("dialSettings() leaves out what is not given", async () => {
   });
 });
 
-test("dialSettings() hands settings and the content of files on", async () => {
-  const settings = await dialing({
+test("dialSettings() hands settings and the content of files on", () => {
+  const settings = dialing({
     connections: 9,
     connectTimeoutMs: 100,
     connectionsPerSocket: 1,
@@ -78,85 +76,42 @@ test("dialSettings() hands settings and the content of files on", async () => {
       certificate: { cert: ours.cert, key: ours.key },
     },
   });
-  assert.equal((await dialing({ insecure: true })).tls.insecure, true);
+  assert.equal((dialing({ insecure: true })).tls.insecure, true);
 });
 
-test("dialSettings() takes several authorities from one file", async () => {
+test("dialSettings() takes several authorities from one file", () => {
   const both = write("both.pem", ours.ca + others.ca);
-  const { tls } = await dialing({ caFile: both });
+  const { tls } = dialing({ caFile: both });
   assert.equal(tls.ca?.match(/BEGIN CERTIFICATE/g)?.length, 2);
 });
 
-test("dialSettings() says which option named a file that is of no use", async () => {
+test("dialSettings() says which option named a file that is of no use", () => {
   const missing = join(directory, "missing.pem");
   mkdirSync(join(directory, "folder"), { recursive: true });
-  await rejects({ caFile: missing }, /^--ca \S+missing\.pem cannot be read: ENOENT/);
-  await rejects({ caFile: join(directory, "folder") }, /^--ca \S+folder cannot be read: EISDIR/);
-  await rejects({ caFile: noiseFile }, /^--ca \S+noise: .*BEGIN CERTIFICATE/);
-  await rejects({ caFile: keyFile }, /^--ca \S+key\.pem: .*BEGIN CERTIFICATE/);
-  await rejects({ certFile: missing, keyFile }, /^--cert \S+missing\.pem cannot be read/);
-  await rejects({ certFile, keyFile: missing }, /^--key \S+missing\.pem cannot be read/);
-  await rejects({ certFile: noiseFile, keyFile }, /^--cert \S+noise --key \S+key\.pem: /);
-  await rejects({ certFile, keyFile: noiseFile }, /^--cert \S+cert\.pem --key \S+noise: /);
-  await rejects(
+  rejects({ caFile: missing }, /^--ca \S+missing\.pem cannot be read: ENOENT/);
+  rejects({ caFile: join(directory, "folder") }, /^--ca \S+folder cannot be read: EISDIR/);
+  rejects({ caFile: noiseFile }, /^--ca \S+noise: .*BEGIN CERTIFICATE/);
+  rejects({ caFile: keyFile }, /^--ca \S+key\.pem: .*BEGIN CERTIFICATE/);
+  rejects({ certFile: missing, keyFile }, /^--cert \S+missing\.pem cannot be read/);
+  rejects({ certFile, keyFile: missing }, /^--key \S+missing\.pem cannot be read/);
+  rejects({ certFile: noiseFile, keyFile }, /^--cert \S+noise --key \S+key\.pem: /);
+  rejects({ certFile, keyFile: noiseFile }, /^--cert \S+cert\.pem --key \S+noise: /);
+  rejects(
     { certFile, keyFile: otherKeyFile },
     /^--cert \S+ --key \S+other-key\.pem: .*the key does not belong/,
   );
 });
 
-test("dialSettings() hands source ports out in turn, on the family of the target", async () => {
-  const sourcePorts = { first: 61_001, last: 61_003 };
-  for (
-    const [endpoint, address] of [
-      ["tcp://127.0.0.1:1", "0.0.0.0"],
-      ["ws://127.0.0.1:1", "0.0.0.0"],
-      ["tcp://[::1]:1", "::"],
-      ["udp://[::1]:1", "::"],
-    ] as const
-  ) {
-    const { sources } = await dialing({ sourcePorts }, endpoint);
-    assert.ok(sources !== undefined);
-    const handedOut: number[] = [];
-    while (sources.next()) {
-      assert.equal(sources.address, address);
-      handedOut.push(sources.port);
-    }
-    // Others may use some of them at the moment.
-    assert.ok(handedOut.length <= 3);
-    assert.deepEqual(handedOut, [...new Set(handedOut)].sort());
-    assert.ok(handedOut.every((port) => port >= 61_001 && port <= 61_003));
-  }
-});
-
-test("dialSettings() skips the source ports in use by the protocol of the target alone", () =>
-  // Others may use the same port with the other protocol.
-  undisturbed(5, async () => {
-    const datagrams = await Bun.udpSocket({ hostname: "0.0.0.0", socket: {} });
-    const stream = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
-    const isFree = async (scheme: string, port: number) => {
-      const sourcePorts = { first: port, last: port };
-      const { sources } = await dialing({ sourcePorts }, `${scheme}://127.0.0.1:1`);
-      return sources!.next();
-    };
-    try {
-      for (const scheme of ["tcp", "tls", "ws", "wss"]) {
-        assert.ok(!await isFree(scheme, stream.port), scheme);
-        expectUndisturbed(await isFree(scheme, datagrams.port), scheme);
-      }
-      assert.ok(!await isFree("udp", datagrams.port));
-      expectUndisturbed(await isFree("udp", stream.port), "udp");
-    } finally {
-      datagrams.close();
-      stream.stop(true);
-    }
-  }));
-
-test("dialSettings() of source ports needs a target that resolves", async () => {
-  const sourcePorts = { first: 61_001, last: 61_003 };
-  await assert.rejects(
-    dialing({ sourcePorts }, "tcp://no.such.host.invalid:1"),
-    TargetUnreachableError,
-  );
+test("dialSettings() makes the table of sources", () => {
+  const target = { addresses: ["127.0.0.1"], port: 1 };
+  const { sources } = dialSettings(defaultSettings(clientRows), {
+    ...{ addresses: ["127.0.0.4"], firstPort: 61_001, lastPort: 61_001, protocol: "tcp", target },
+  });
+  assert.ok(sources!.hasFamily(false));
+  assert.ok(!sources!.hasFamily(true));
+  assert.ok(sources!.next(false) >= 0);
+  assert.deepEqual([sources!.address, sources!.port], ["127.0.0.4", 61_001]);
+  assert.equal(sources!.next(false), -1);
 });
 
 test("readText() reads a file, or says with which option it came", () => {

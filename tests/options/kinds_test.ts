@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { UsageError } from "../../lib/errors.ts";
-import { portRange, statsAddress } from "../../lib/options/address.ts";
+import { addressList, portRange, statsAddress } from "../../lib/options/address.ts";
 import { duration, maxDurationMs, positiveDuration } from "../../lib/options/duration.ts";
 import type { Kind } from "../../lib/options/kind.ts";
 import { label, labelRecord } from "../../lib/options/label.ts";
@@ -237,4 +237,30 @@ test("parse() of every kind gives a value or a UsageError for random text", () =
     }
   }
   assert.ok(accepted > 1000, `only ${accepted} were accepted`);
+});
+
+test("addressList reads addresses and blocks of both families", () => {
+  checkKind(addressList, [
+    ["10.0.0.5", [{ address: "10.0.0.5" }]],
+    ["10.0.0.5, 10.0.0.7", [{ address: "10.0.0.5" }, { address: "10.0.0.7" }]],
+    ["::1,[fd00::5]", [{ address: "::1" }, { address: "fd00::5" }]],
+    ["10.0.0.0/8", [{ address: "10.0.0.0", prefixLength: 8 }]],
+    ["fd00::/120,10.1.2.3/32", [
+      { address: "fd00::", prefixLength: 120 },
+      { address: "10.1.2.3", prefixLength: 32 },
+    ]],
+    ["0.0.0.0/0", [{ address: "0.0.0.0", prefixLength: 0 }]],
+  ], [
+    ["", /"" is not an IP address; write 10\.0\.0\.5/],
+    ["10.0.0.5,", /"" is not an IP address/],
+    ["localhost", /"localhost" is not an IP address/],
+    ["10.0.0", /not an IP address/],
+    ["10.0.0.256", /not an IP address/],
+    ["10.0.0.0/33", /prefix length 33; an IPv4 address has 32 bits/],
+    ["::/129", /prefix length 129; an IPv6 address has 128 bits/],
+    ["10.0.0.0/", /not an IP address/],
+    ["10.0.0.0/-1", /not an IP address/],
+    ["fe80::1%eth0", /not an IP address/],
+    ["10.0.0.5:80", /not an IP address/],
+  ]);
 });

@@ -242,6 +242,7 @@ test("renderSettings() gives texts that resolve to the same settings", () => {
     sizeBytes: "64KiB",
     expectations: ["response.p99<10ms", "lost==0"],
     sourcePorts: "1024-65535",
+    sources: ["127.0.0.2,10.0.0.0/28", "fd00::/120"],
   });
   const rendered = renderSettings(clientRows, settings);
   const environment = Object.fromEntries(

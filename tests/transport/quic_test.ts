@@ -361,8 +361,11 @@ test("QuicDialer sends from the source addresses that it is given", async () => 
     { address: "127.0.0.3", port: free },
   ];
   let at = -1;
+  const released: number[] = [];
   const sources = {
-    next: () => ++at < pairs.length,
+    hasFamily: () => true,
+    next: () => ++at < pairs.length ? at : -1,
+    release: (pair: number) => void released.push(pair),
     get address() {
       return pairs[at]!.address;
     },
@@ -379,6 +382,7 @@ test("QuicDialer sends from the source addresses that it is given", async () => 
   const expected = pairs.map((pair) => `${pair.address}:${pair.port}`);
   await until(() => expected.every((sender) => senders.has(sender)), "packets of both");
   await dialer.shutdown();
+  assert.deepEqual(released.sort(), [0, 1]);
   held.close();
 });
 

@@ -172,8 +172,11 @@ test("udp.dial() connects from the given sources, and skips those that are taken
   free.close();
   await Bun.sleep(10);
   let index = -1;
+  const released: number[] = [];
   const sources = {
-    next: () => ++index < pairs.length,
+    hasFamily: () => true,
+    next: () => ++index < pairs.length ? index : -1,
+    release: (pair: number) => void released.push(pair),
     get address() {
       return pairs[index]![0];
     },
@@ -190,6 +193,9 @@ test("udp.dial() connects from the given sources, and skips those that are taken
   dialer.connect(1);
   await until(() => client.of(1).closes === 1, "no source is left");
   assert.equal(client.of(1).failure?.kind, "host-ports");
+  assert.deepEqual(released, [0]);
+  dialer.terminate(0);
+  assert.deepEqual(released, [0, 1]);
   taken.close();
   await dialer.shutdown();
   await listener.shutdown();
