@@ -21,6 +21,7 @@ export function dialSettings(
     connectTimeoutMs: settings.connectTimeoutMs,
     connectionsPerSocket: settings.connectionsPerSocket,
     datagrams: settings.datagrams,
+    idleTimeoutMs: settings.idleTimeoutMs,
     // Answers have the size of their messages; DNS answers are below 64 KiB.
     maxMessageBytes: Math.max(2 * settings.sizeBytes, 65_536),
     ...(sources === undefined ? {} : { sources: new SourceTable(sources) }),

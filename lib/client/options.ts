@@ -53,6 +53,14 @@ export const clientRows = {
     summary: "take source ports in turn from this range, past the kernel's own search",
     otherwise: "the kernel chooses",
   }),
+  idleTimeoutMs: row({
+    name: "idle-timeout",
+    kind: positiveDuration,
+    default: 30_000,
+    category: "Connections",
+    summary: "QUIC server of which nothing comes for this long is lost; whole seconds",
+    schemes: ["quic"],
+  }),
   connectionsPerSocket: row({
     name: "connections-per-socket",
     kind: count,

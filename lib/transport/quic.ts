@@ -11,22 +11,18 @@ import type { CertificatePair, DialSettings, ListenSettings, Transport } from ".
 
 const defaultProtocol = "echo";
 
-/** How soon a peer that vanished is noticed, and what that costs. */
-export interface QuicTiming {
-  /** Nothing came for this long: the connection is lost (RFC 9000, section 10.1). */
-  readonly idleTimeoutMs: number;
-  /** A connection on which nothing moves sends a PING this often. */
-  readonly keepAliveMs: number;
-}
-
+/** Nothing came for this long: the connection is lost (RFC 9000, section 10.1). */
+const defaultIdleTimeoutMs = 30_000;
 /**
- * 10,000 idle connections send 2,000 PINGs a second, which takes each side about a tenth of a core;
- * where messages flow there are none.
+ * A connection on which nothing moves sends a PING at least this often. 10,000 idle ones send 2,000 a
+ * second, which takes each side about a tenth of a core; where messages flow there are none.
  */
-const defaultTiming: QuicTiming = { idleTimeoutMs: 30_000, keepAliveMs: 5000 };
+const longestKeepAliveMs = 5000;
+/** PINGs in an idle timeout: some may be lost. */
+const pingsPerTimeout = 6;
 
-/** QUIC with a timing of its own; `quic` is the one for everybody. */
-export function makeQuic(timing: QuicTiming): Transport {
+/** QUIC with another idle timeout than `quic`, the one for everybody, where settings give none. */
+export function makeQuic(idleTimeoutMs: number): Transport {
   return {
     scheme: "quic",
     async listen(endpoint, handlers, settings) {
@@ -36,11 +32,15 @@ export function makeQuic(timing: QuicTiming): Transport {
           `${formatEndpoint(endpoint)} needs a certificate and its key; got none`,
         );
       }
-      const options = serverOptions(certificate, settings, timing);
+      const options = serverOptions(certificate, settings, idleTimeoutMs);
       return await QuicListener.listenOn(nativeQuic(), endpoint, handlers, settings, options);
     },
     async dial(endpoint, handlers, settings) {
-      const options = clientOptions(endpoint.host, settings, timing);
+      const options = clientOptions(
+        endpoint.host,
+        settings,
+        settings.idleTimeoutMs ?? idleTimeoutMs,
+      );
       const { port, lastPort } = endpoint;
       const addresses = await resolveTarget(endpoint.host, settings.sources);
       const target = { addresses, port, lastPort };
@@ -52,7 +52,12 @@ export function makeQuic(timing: QuicTiming): Transport {
 /**
  * QUIC (RFC 9000, 9001, 9221), on the runtime's `node:quic` (lsquic, BoringSSL).
  *
- * - A killed server shows when the idle timeout has passed, a closed port at once where ICMP says so.
+ * - A port at which nobody listens shows at once to new connections, and to open ones 1 to 2 s after
+ *   they sent something, or their next PING: where ICMP says so, see `RemotePort`. Else a server that
+ *   vanished shows when the idle timeout has passed; so does one that was killed and came back
+ *   sooner, because it does not know its sessions and cannot say so.
+ * - A client that vanished is told from one that closed by the default idle timeout: where its own is
+ *   shorter, the listener may say `closed-by-peer` of it.
  * - `pause` does not hold up the peer: see `QuicConnection`.
  * - An endpoint whose host is an address is verified by the addresses in the certificate; the name
  *   that is sent (SNI) is then `localhost`, because the runtime always sends one.
@@ -60,7 +65,7 @@ export function makeQuic(timing: QuicTiming): Transport {
  * - A server wants a port for every 50 to 100 connections that talk: 10,000 with a message of 1 KiB a
  *   second each lose some on 32 ports, have a p99 of 0.2 s on 64 and of 0.05 s on 128 (2 cores).
  */
-export const quic: Transport = makeQuic(defaultTiming);
+export const quic: Transport = makeQuic(defaultIdleTimeoutMs);
 
 /**
  * An authority that vouches for nobody; its key was never kept. Stands in where every certificate is
@@ -82,7 +87,7 @@ SYKI3+jTT/WYJQkCIQDoMA+knnHHFTfRVMPKIT83W3WiIGR9PdaycnN4cYznbA==
 function serverOptions(
   certificate: CertificatePair,
   settings: ListenSettings,
-  timing: QuicTiming,
+  idleTimeoutMs: number,
 ): QuicServerOptions {
   const { cert, key } = loadCertificate(certificate.cert, certificate.key);
   const chain = Buffer.from(cert);
@@ -96,14 +101,14 @@ function serverOptions(
       // The client decides; the idle timeout of the settings is kept by the listener's own sweep.
       transportParams: { maxIdleTimeout: 0, initialMaxStreamsBidi: 1, initialMaxStreamsUni: 0 },
     },
-    quietMs: timing.idleTimeoutMs,
+    quietMs: idleTimeoutMs,
   };
 }
 
 function clientOptions(
   host: string,
   settings: DialSettings,
-  timing: QuicTiming,
+  idleTimeoutMs: number,
 ): QuicClientOptions {
   const { insecure, servername, ca, certificate, alpn } = settings.tls;
   const name = servername ?? (host === "" ? "localhost" : host);
@@ -127,16 +132,16 @@ function clientOptions(
       ...(isAddress ? {} : { servername: name }),
       verifyPeer: insecure || isAddress ? "manual" : "auto",
       handshakeTimeout: Math.max(1, Math.ceil(settings.connectTimeoutMs)),
-      keepAlive: timing.keepAliveMs,
+      keepAlive: Math.min(longestKeepAliveMs, Math.floor(idleTimeoutMs / pingsPerTimeout)),
       transportParams: {
-        maxIdleTimeout: Math.ceil(timing.idleTimeoutMs / 1000),
+        maxIdleTimeout: Math.ceil(idleTimeoutMs / 1000),
         initialMaxStreamsBidi: 0,
         initialMaxStreamsUni: 1, // a listener's, to show that the connection is in use
       },
     },
     insecure,
     verifiedAddress: isAddress ? name : undefined,
-    quietMs: timing.idleTimeoutMs,
+    quietMs: idleTimeoutMs,
   };
 }
 

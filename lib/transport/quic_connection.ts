@@ -83,9 +83,10 @@ export class QuicConnection implements StreamUser {
   #datagrams: DatagramSender | undefined;
   /** When patience with the peer's part in an orderly close is over; 0: it is not awaited. */
   #lingersUntilMs = 0;
-  /** The owner's tick at which something last moved, and at which it last did on a stream. */
+  /** The owner's tick at which something last moved, last did on a stream, and last came in. */
   activeAt: number;
   streamActiveAt: number;
+  receivedAt: number;
   /** Packets that had come in when they were last counted, and when there was last a new one. */
   packetsHeard = 0n;
   heardAtMs = 0;
@@ -95,6 +96,7 @@ export class QuicConnection implements StreamUser {
     this.id = id;
     this.activeAt = owner.tick;
     this.streamActiveAt = owner.tick;
+    this.receivedAt = owner.tick;
   }
 
   get session(): NativeSession | undefined {
@@ -139,7 +141,7 @@ export class QuicConnection implements StreamUser {
   open(datagrams: boolean): void {
     this.#datagrams = new DatagramSender(this.#session!);
     this.#state |= datagrams ? isOpen | sendsDatagrams : isOpen;
-    this.activeAt = this.#owner.tick;
+    this.activeAt = this.receivedAt = this.#owner.tick;
     this.heardAtMs = performance.now();
   }
 
@@ -159,7 +161,7 @@ export class QuicConnection implements StreamUser {
   takeDatagram(bytes: Uint8Array): void {
     if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
     this.#state |= sendsDatagrams;
-    this.activeAt = this.#owner.tick;
+    this.activeAt = this.receivedAt = this.#owner.tick;
     if (this.#stream === undefined) this.drained();
     this.#owner.handlers.data(this.id, bytes, false);
   }
@@ -167,7 +169,7 @@ export class QuicConnection implements StreamUser {
   received(bytes: Uint8Array): void {
     if ((this.#state & (isOpen | isAsked | isGone)) !== isOpen) return;
     this.#state &= ~sendsDatagrams;
-    this.activeAt = this.streamActiveAt = this.#owner.tick;
+    this.activeAt = this.streamActiveAt = this.receivedAt = this.#owner.tick;
     this.#owner.handlers.data(this.id, bytes, false);
   }
 

@@ -6,8 +6,8 @@ import type { ConnectionHandlers, Connections } from "./transport.ts";
 
 /** How often connections are looked after that wait for something without an event. */
 const watchMs = 20;
-/** How often all of them are. */
-const sweepMs = 250;
+/** How often all of them are, at the least. */
+const longestSweepMs = 250;
 /** Times in an idle timeout that the packets of each connection are counted. */
 const countsPerTimeout = 6;
 
@@ -37,7 +37,8 @@ export abstract class QuicConnections implements Connections, QuicOwner {
   readonly #watched = new Set<QuicConnection>();
   #watchTimer: ReturnType<typeof setInterval> | undefined;
   readonly #sweepTimer: ReturnType<typeof setInterval>;
-  readonly #sweepMs: number;
+  /** What one tick is, in milliseconds. */
+  protected readonly sweepMs: number;
   readonly #idleTicks: number;
   readonly #countTicks: number;
   readonly #silentMs: number;
@@ -49,19 +50,22 @@ export abstract class QuicConnections implements Connections, QuicOwner {
     this.handlers = handlers;
     this.maxUnreadBytes = limits.maxUnreadBytes;
     const shortestMs = Math.min(quietMs, idleTimeoutMs > 0 ? idleTimeoutMs : Infinity);
-    this.#sweepMs = Math.max(5, Math.min(sweepMs, shortestMs / 8));
-    this.#idleTicks = idleTimeoutMs > 0 ? Math.ceil(idleTimeoutMs / this.#sweepMs) : Infinity;
-    this.#countTicks = Math.max(1, Math.floor(quietMs / countsPerTimeout / this.#sweepMs));
+    this.sweepMs = Math.max(5, Math.min(longestSweepMs, shortestMs / 8));
+    this.#idleTicks = idleTimeoutMs > 0 ? Math.ceil(idleTimeoutMs / this.sweepMs) : Infinity;
+    this.#countTicks = Math.max(1, Math.floor(quietMs / countsPerTimeout / this.sweepMs));
     this.#silentMs = quietMs / 2;
-    this.#stillTicks = limits.stillMs / this.#sweepMs;
+    this.#stillTicks = limits.stillMs / this.sweepMs;
     this.#idleText = `nothing moved for ${idleTimeoutMs} ms`;
-    this.#sweepTimer = setInterval(() => this.#sweep(), this.#sweepMs);
+    this.#sweepTimer = setInterval(() => this.#sweep(), this.sweepMs);
     this.#sweepTimer.unref();
   }
 
   abstract ended(connection: QuicConnection, failure: Failure | undefined): void;
   /** The failures said of this connection's address. */
   protected abstract failuresOf(connection: QuicConnection): NativeFailures;
+
+  /** Called once a tick. */
+  protected swept(_nowMs: number): void {}
 
   send(
     id: number,
@@ -121,6 +125,7 @@ export abstract class QuicConnections implements Connections, QuicOwner {
   #sweep(): void {
     const tick = ++this.tick;
     const nowMs = performance.now();
+    this.swept(nowMs);
     const isCounting = tick % this.#countTicks === 0;
     if (!isCounting && this.#idleTicks === Infinity) return;
     // Not for-of over the ids: what is called may end connections and start others.

@@ -1,7 +1,6 @@
-import { SocketAddress } from "node:net";
 import { messageOf } from "../errors.ts";
 import type { Failure } from "../stats/failure.ts";
-import { codeOf, NativeFailures } from "./native_failure.ts";
+import { codeOf, type NativeFailures } from "./native_failure.ts";
 import { connectionOfSession, QuicConnection } from "./quic_connection.ts";
 import { QuicConnections, surface } from "./quic_connections.ts";
 import { maxDatagramBytes } from "./quic_datagrams.ts";
@@ -13,9 +12,8 @@ import {
   type NativeSession,
   type NativeSessionOptions,
 } from "./quic_native.ts";
-import { PortProbe } from "./quic_probe.ts";
+import { RemotePort } from "./quic_remote_port.ts";
 import { type SharedSocket, SharedSockets } from "./quic_shared_sockets.ts";
-import { hostPort } from "./resolve.ts";
 import { bindFailure, maxSourceTries } from "./source_failure.ts";
 import type { ConnectionHandlers, Dialer, DialSettings, TransportTraits } from "./transport.ts";
 
@@ -53,16 +51,6 @@ export interface QuicClientOptions {
   readonly verifiedAddress: string | undefined;
   /** The idle timeout that the sessions have. */
   readonly quietMs: number;
-}
-
-/** One address and port of the target. */
-interface RemotePort {
-  readonly address: SocketAddress;
-  readonly isIPv6: boolean;
-  readonly failures: NativeFailures;
-  readonly probe: PortProbe;
-  /** A handshake was completed there, and nothing has spoken against it since. */
-  isProven: boolean;
 }
 
 /**
@@ -122,18 +110,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
   #portsOf(address: string, { port: first, lastPort: last }: QuicTarget): RemotePort[] {
     // No more ports than there are sockets to use them.
     const count = Math.min(last - first + 1, Math.max(1, this.#socketCount));
-    return Array.from({ length: count }, (_, index) => {
-      const port = first + index;
-      const isIPv6 = address.includes(":");
-      const remote: RemotePort = {
-        address: new SocketAddress({ address, port, family: isIPv6 ? "ipv6" : "ipv4" }),
-        isIPv6,
-        failures: new NativeFailures(`connect ${hostPort(address, port)}`),
-        probe: new PortProbe(address, port, () => this.#portRefused(remote)),
-        isProven: false,
-      };
-      return remote;
-    });
+    return Array.from({ length: count }, (_, index) => new RemotePort(address, first + index));
   }
 
   /** One set for all sessions; `this` is the session. */
@@ -190,7 +167,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
     this.connections[id] = connection;
     this.#attempts[id] = addressIndex;
     this.#portOf[id] = port;
-    if (!port.isProven) port.probe.ask();
+    port.enter(connection);
     this.#dial(connection, addressIndex * this.#socketCount + socketIndex, 1);
   }
 
@@ -245,13 +222,6 @@ export class QuicDialer extends QuicConnections implements Dialer {
     }
   }
 
-  #portRefused(port: RemotePort): void {
-    const failure = port.failures.named("ECONNREFUSED", "refused");
-    for (const connection of this.#connectionsWhere((id) => this.#portOf[id] === port)) {
-      if (!connection.wasOpen) connection.end(failure, abortClose);
-    }
-  }
-
   #connectionsWhere(isWanted: (id: number) => boolean): QuicConnection[] {
     return this.connections.filter((connection) =>
       connection !== undefined && isWanted(connection.id)
@@ -267,9 +237,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
     if (doubt !== undefined) {
       return connection.end(this.named(connection, doubt, "tls"), badCertificateClose);
     }
-    const port = this.#portOf[connection.id]!;
-    port.isProven = true;
-    port.probe.stop();
+    this.#portOf[connection.id]!.prove();
     if (!this.#settings.datagrams) return connection.openStream(() => this.#open(connection));
     if (session.maxDatagramSize > 0) return this.#open(connection);
     const text = "the server takes no datagrams (RFC 9221)";
@@ -297,14 +265,19 @@ export class QuicDialer extends QuicConnections implements Dialer {
     return this.#portOf[connection.id]!.failures;
   }
 
+  protected override swept(nowMs: number): void {
+    for (const ports of this.#ports) {
+      for (const port of ports) port.look(this.tick, this.sweepMs, nowMs);
+    }
+  }
+
   ended(connection: QuicConnection, failure: Failure | undefined): void {
     const { id } = connection;
     const socket = this.#socketOf[id];
-    const port = this.#portOf[id]!;
     this.connections[id] = undefined;
     this.#socketOf[id] = undefined;
     if (socket !== undefined) this.#sockets.leave(socket);
-    if (failure !== undefined) port.isProven = false;
+    this.#portOf[id]!.leave(connection, failure !== undefined);
     if (!connection.wasOpen && this.#attemptNext(id, failure)) return;
     this.handlers.close(id, failure);
   }
@@ -329,7 +302,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
     for (const connection of this.#connectionsWhere(() => true)) {
       connection.end(undefined, orderlyClose);
     }
-    for (const port of this.#ports.flat()) port.probe.stop();
+    for (const port of this.#ports.flat()) port.close();
     this.stopTimers();
     await this.#sockets.shutdown();
   }

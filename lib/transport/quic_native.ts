@@ -54,7 +54,11 @@ export interface NativeSession {
   /** Above this many unsent datagrams the oldest is dropped without a word. */
   maxPendingDatagrams: number;
   readonly peerCertificate: X509Certificate | undefined;
-  readonly stats: { readonly pktRecv: bigint; readonly datagramsSent: bigint };
+  readonly stats: {
+    readonly pktRecv: bigint;
+    readonly pktLost: bigint;
+    readonly datagramsSent: bigint;
+  };
   createBidirectionalStream(options: { highWaterMark: number }): Promise<NativeStream>;
   /** Sends `body` and FIN. */
   createUnidirectionalStream(options: { body: Uint8Array }): Promise<NativeStream>;

@@ -139,6 +139,8 @@ export interface DialSettings {
   readonly connectionsPerSocket: number;
   /** QUIC: unreliable datagrams instead of a stream. */
   readonly datagrams: boolean;
+  /** QUIC: a server of which nothing comes for this long is taken for dead; 30 s if left out. */
+  readonly idleTimeoutMs?: number;
   /** Where it is left out, the kernel chooses addresses and ports. */
   readonly sources?: SourceAddresses;
   /** Larger incoming messages end the connection with a `protocol` failure. */

@@ -44,6 +44,7 @@ test("dialSettings() leaves out what is not given", () => {
     connectTimeoutMs: 5000,
     connectionsPerSocket: 32,
     datagrams: false,
+    idleTimeoutMs: 30_000,
     maxMessageBytes: 65_536,
     tls: { insecure: false, alpn: [] },
   });
@@ -55,6 +56,7 @@ test("dialSettings() hands settings and the content of files on", () => {
     connectTimeoutMs: 100,
     connectionsPerSocket: 1,
     datagrams: true,
+    idleTimeoutMs: 2000,
     sizeBytes: 1_000_000,
     caFile,
     certFile,
@@ -67,6 +69,7 @@ test("dialSettings() hands settings and the content of files on", () => {
     connectTimeoutMs: 100,
     connectionsPerSocket: 1,
     datagrams: true,
+    idleTimeoutMs: 2000,
     maxMessageBytes: 2_000_000,
     tls: {
       insecure: false,

@@ -5,7 +5,7 @@ import { testConformance } from "./conformance_suite.ts";
 const secure = await securePeers();
 
 // Notices a vanished peer, and gives up on garbage, sooner than `quic` itself.
-const hastyQuic = makeQuic({ idleTimeoutMs: 5000, keepAliveMs: 1000 });
+const hastyQuic = makeQuic(5000);
 const quicSubject = {
   transport: hastyQuic,
   file: "quic.ts",
