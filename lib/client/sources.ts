@@ -63,7 +63,7 @@ function fromPorts(
   if (free >= sockets) return { table };
   throw new HostLimitError(
     `${needed(sockets, endpoint)}, and ${free} of --source-ports ${ports.first}-${ports.last} ` +
-      `are free; give a wider range of --source-ports or further addresses with --source, or ask ` +
+      `are free now; give a wider range of --source-ports or further addresses with --source, or ask ` +
       `for at most ${free} connections`,
   );
 }
@@ -91,7 +91,7 @@ async function fromAddresses(
   throw new HostLimitError(
     `${needed(sockets, endpoint)}, and ports ${table.firstPort}-${table.lastPort} on ` +
       `${count(addresses.length, "source address", "source addresses")} come to ${free} that ` +
-      `are free; ${more}, or ask for at most ${free} connections`,
+      `are free now; ${more}, or ask for at most ${free} connections`,
   );
 }
 
@@ -167,7 +167,7 @@ function kernelsChoice(
     : "give several addresses of this host with --source";
   throw new HostLimitError(
     `${needed(sockets, endpoint)}, and ${free} of the kernel's (net.ipv4.ip_local_port_range ` +
-      `${range.first}-${range.last}) are free towards ${first}; ${more}, widen the range (as root: ` +
+      `${range.first}-${range.last}) are free now towards ${first}; ${more}, widen the range (as root: ` +
       `sysctl net.ipv4.ip_local_port_range="1024 65535"), or ask for at most ${free} connections`,
   );
 }
