@@ -24,6 +24,8 @@ const finishing = 4;
 const closing = 5;
 /** The close frames are exchanged or will never be: only the stream has to end. */
 const ending = 6;
+/** Reported as closed, and free to connect again; the stream still has its end to come. */
+const left = 7;
 
 /** How long the peer may take to answer a close frame, and then to end the stream. */
 const closeTimeoutMs = 1000;
@@ -131,6 +133,7 @@ export class WebSocketDialer implements Dialer {
   }
 
   connect(id: number): void {
+    if (this.#phase[id] === left) this.#streams.terminate(id);
     if (this.#phase[id] !== free) {
       throw new RangeError(
         `connection id ${id} is in use or not below the capacity ${this.#phase.length}`,
@@ -177,7 +180,8 @@ export class WebSocketDialer implements Dialer {
   }
 
   terminate(id: number): void {
-    if ((this.#phase[id] ?? free) === free) return;
+    const phase = this.#phase[id] ?? free;
+    if (phase === free || phase === left) return;
     this.#asked[id] = 1;
     this.#enter(id, ending);
     this.#streams.terminate(id);
@@ -249,7 +253,7 @@ export class WebSocketDialer implements Dialer {
   #streamData(id: number, bytes: Uint8Array): void {
     const phase = this.#phase[id]!;
     if (phase === upgrading) this.#upgradeAnswer(id, bytes);
-    else if (phase !== ending) this.#parser.receive(id, bytes);
+    else if (phase < ending) this.#parser.receive(id, bytes);
   }
 
   #upgradeAnswer(id: number, bytes: Uint8Array): void {
@@ -285,13 +289,14 @@ export class WebSocketDialer implements Dialer {
     this.#output.close(id, answer);
   }
 
+  /** A peer that breaks the protocol may well not take part in the end: that is not waited for. */
   #violation(id: number, code: number, detail: string): void {
-    this.#reasons.set(id, { kind: "protocol", detail });
-    const canSend = this.#phase[id] === open && !this.#output.isBlocked(id);
-    this.#enter(id, ending);
-    if (!canSend) return this.#streams.terminate(id);
+    const failure: Failure = { kind: "protocol", detail };
+    if (this.#phase[id] !== open || this.#output.isBlocked(id)) return this.#fail(id, failure);
+    this.#enter(id, left);
     this.#output.close(id, closePayload(code, ""));
     this.#streams.close(id);
+    this.#handlers.close(id, failure);
   }
 
   #streamDrain(id: number): void {
@@ -301,6 +306,7 @@ export class WebSocketDialer implements Dialer {
 
   #streamEnd(id: number): void {
     const phase = this.#phase[id]!;
+    if (phase === left) return;
     if (phase === upgrading) this.#reasons.set(id, endedInUpgrade);
     if (phase === open) this.#reasons.set(id, endedWithoutClose);
     this.#enter(id, ending);
@@ -308,6 +314,7 @@ export class WebSocketDialer implements Dialer {
   }
 
   #streamClosed(id: number, failure: Failure | undefined): void {
+    const wasLeft = this.#phase[id] === left;
     const reason = this.#reasons.size > 0 ? this.#reasons.get(id) : undefined;
     const cause = this.#asked[id] === 1
       ? undefined
@@ -319,12 +326,12 @@ export class WebSocketDialer implements Dialer {
     this.#handshakes.reset(id);
     if (reason !== undefined) this.#reasons.delete(id);
     this.#inUse--;
-    this.#handlers.close(id, cause);
+    if (!wasLeft) this.#handlers.close(id, cause);
     if (this.#inUse === 0) this.#allClosed?.();
   }
 }
 
 /** Whether a phase may last only so long. */
 function isLimited(phase: number): boolean {
-  return phase === connecting || phase === upgrading || phase === closing || phase === ending;
+  return phase === connecting || phase === upgrading || phase >= closing;
 }

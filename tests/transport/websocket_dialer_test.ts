@@ -214,13 +214,28 @@ test("WebSocketDialer ends a connection whose server breaks the protocol", async
     await using server = await RawServer.start({ maxMessageBytes: 1000 });
     const peer = await server.opened(0);
     await peer.write(frame(2, "good"), bytes, frame(2, "after"));
-    await until(() => peer.isEnded, "the end");
-    peer.socket.end();
+    // Reported although the server does not end the stream.
     assert.match(await server.closed(0), detail);
     assert.equal(server.client.of(0).failure?.kind, "protocol");
+    await until(() => peer.isEnded, "the end");
+    peer.socket.end();
     assert.deepEqual(peer.texts, [closeText(code)]);
     assert.equal(Buffer.from(server.client.received(0)).toString(), "good");
   }
+});
+
+test("WebSocketDialer connects again while the end of a bad stream is awaited", async () => {
+  await using server = await RawServer.start();
+  const bad = await server.opened(0);
+  await bad.write(frame(3, "x"));
+  assert.match(await server.closed(0), /^protocol: /);
+  const good = await server.opened(0);
+  await until(() => bad.isClosed, "the end of the bad one");
+  bad.socket.destroy();
+  await good.write(frame(2, "good"));
+  await until(() => server.client.of(0).bytes === 4, "a message");
+  assert.equal(server.client.of(0).closes, 1);
+  assert.equal(server.client.of(0).opens, 2);
 });
 
 test("WebSocketDialer tells an end without a close frame from a reset", async () => {
