@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { contentOf } from "./kernel_file.ts";
 
 /**
  * Counters of the kernel's network stack since boot, for this network namespace, by name:
@@ -93,12 +93,4 @@ export function parseListCounters(text: string, into: Map<string, number>): void
 
 function add(into: Map<string, number>, name: string, text: string): void {
   if (/^-?\d{1,20}$/.test(text)) into.set(name, Number(text));
-}
-
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
 }

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { HostLimitError } from "../errors.ts";
+import { readControlGroup } from "./control_group.ts";
+import { contentOf, parseWhole } from "./kernel_file.ts";
 import { fdLimits, openFds, setFdLimits } from "./libc.ts";
 
 /** Descriptors besides those of connections: files, listeners, reports, the runtime's own. */
@@ -110,27 +111,11 @@ export function parsePortRange(text: string): EphemeralPorts | undefined {
  */
 export function availableMemoryBytes(): number {
   const available = parseMemAvailable(contentOf("/proc/meminfo")) ?? freemem();
-  const most = parseWhole(contentOf("/sys/fs/cgroup/memory.max"));
-  const used = parseWhole(contentOf("/sys/fs/cgroup/memory.current"));
-  if (most === undefined || used === undefined) return available;
-  return Math.min(available, Math.max(0, most - used));
+  return Math.min(available, readControlGroup().memory?.free ?? Infinity);
 }
 
 /** Bytes of the line `MemAvailable:  123 kB`; undefined where it is missing. */
 export function parseMemAvailable(text: string): number | undefined {
   const match = /^MemAvailable:\s+(\d{1,12}) kB$/m.exec(text);
   return match === null ? undefined : Number(match[1]) * 1024;
-}
-
-/** Undefined for what is no whole number, such as the `max` of an unlimited group. */
-function parseWhole(text: string): number | undefined {
-  return /^\d{1,18}\s*$/.test(text) ? Number(text) : undefined;
-}
-
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
 }
