@@ -21,7 +21,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   report: ["options", "stats", "host", "codec", "transport"],
   server: ["options", "stats", "host", "codec", "transport", "load", "report"],
   client: ["options", "stats", "host", "codec", "transport", "load", "report"],
-  cli: ["options", "stats", "host", "codec", "transport", "load", "report", "server", "client"],
+  doctor: ["options", "stats", "host", "transport", "report"],
+  cli: [
+    "options",
+    "stats",
+    "host",
+    "codec",
+    "transport",
+    "load",
+    "report",
+    "server",
+    "client",
+    "doctor",
+  ],
 };
 
 /** Types that every layer may name: how connections fail. */

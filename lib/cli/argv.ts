@@ -129,7 +129,8 @@ function checkArguments(command: Command, positional: readonly string[]): void {
   }
   if (positional.length > most) {
     throw new UsageError(
-      `holdfast ${command.name} takes one ${name}, but ${positional.length} came: ` +
+      `holdfast ${command.name} takes ${most === 0 ? "options only" : `one ${name}`}, but ` +
+        `${positional.length === 1 ? "this" : positional.length} came: ` +
         positional.map(quote).join(", "),
     );
   }

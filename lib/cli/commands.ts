@@ -1,4 +1,5 @@
 import { clientRows } from "../client/options.ts";
+import { doctorRows } from "../doctor/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import type { Command } from "./command.ts";
 
@@ -74,5 +75,36 @@ const client: Command<typeof clientRows> = {
   load: () => import("../client/run.ts"),
 };
 
+const doctor: Command<typeof doctorRows> = {
+  name: "doctor",
+  summary: "tell how many connections this host can hold, and what limits it",
+  arguments: {
+    name: "argument",
+    least: 0,
+    most: 0,
+    summary: [],
+  },
+  rows: doctorRows,
+  examples: [
+    {
+      purpose: "how many connections fit, and which limit comes first",
+      line: "holdfast doctor --target tcp://10.0.0.5:4242",
+    },
+    {
+      purpose: "can this host serve 100000 WebSockets?",
+      line: "holdfast doctor --role server --target ws://:8080 --connections 100k",
+    },
+    {
+      purpose: "a script that makes room for a million in 50 processes",
+      line: "holdfast doctor -c 1M --workers 50 --script",
+    },
+  ],
+  load: () => import("../doctor/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
-export const commands: readonly Command[] = [server, client] as readonly unknown[] as Command[];
+export const commands: readonly Command[] = [
+  server,
+  client,
+  doctor,
+] as readonly unknown[] as Command[];

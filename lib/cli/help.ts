@@ -39,14 +39,15 @@ export function commandHelp(command: Command): string {
   const { name, summary, rows, examples } = command;
   const { least, most, name: argument, summary: argumentSummary } = command.arguments;
   const written = `${argument}${most > 1 ? "…" : ""}`;
+  const position = most === 0 ? "" : least > 0 ? ` <${written}>` : ` [${written}]`;
   const lines = [
     ...wrap(`holdfast ${name}: ${summary}`, helpWidth),
     "",
-    `Usage: holdfast ${name} ${least > 0 ? `<${written}>` : `[${written}]`} [options]`,
-    "",
-    ...argumentSummary.map((line, index) =>
-      `  ${(index === 0 ? argument : "").padEnd(argument.length)}  ${line}`
-    ),
+    `Usage: holdfast ${name}${position} [options]`,
+    ...argumentSummary.flatMap((line, index) => [
+      ...(index === 0 ? [""] : []),
+      `  ${(index === 0 ? argument : "").padEnd(argument.length)}  ${line}`,
+    ]),
   ];
   for (const [category, members] of byCategory(Object.values(rows))) {
     lines.push("", `${category}:`);

@@ -1,6 +1,6 @@
 import {
-  type ConnectionKind,
   connectionCosts,
+  type ConnectionKind,
   processBytes,
   quicSocketBytes,
   serverFds,
@@ -16,8 +16,6 @@ export interface CapacityQuestion {
   readonly workers: number;
   /** Of a client: QUIC connections on one UDP socket. */
   readonly connectionsPerSocket: number;
-  /** Of a client: how many source addresses take turns. */
-  readonly sourceAddresses: number;
   /** Of a client: the target is on this host, and takes its share of what both need. */
   readonly isTargetLocal: boolean;
 }
@@ -114,9 +112,9 @@ const formulas: Readonly<Record<BoundName, Formula>> = {
     return (fileMax - filesOpen - reservedFds * question.workers) / filesEach;
   },
 
-  "source ports"({ ports }, question) {
-    if (question.role === "server" || ports === undefined) return Infinity;
-    return ports.free * question.sourceAddresses * perDescriptor(question);
+  "source ports"({ sources }, question) {
+    if (question.role === "server" || sources === undefined) return Infinity;
+    return sources.free * perDescriptor(question);
   },
 
   // One entry for each pair of addresses and ports, whichever ends are here.
@@ -127,7 +125,7 @@ const formulas: Readonly<Record<BoundName, Formula>> = {
   },
 
   memory: (readings, question) =>
-    readings.platform === "linux" ? withinBytes(readings.availableMemoryBytes, question) : Infinity,
+    readings.platform === "linux" ? withinBytes(readings.hostMemoryBytes, question) : Infinity,
 
   "cgroup memory": ({ controlGroup: { memory } }, question) =>
     memory === undefined ? Infinity : withinBytes(memory.free, question),
@@ -135,9 +133,7 @@ const formulas: Readonly<Record<BoundName, Formula>> = {
   processes(readings, question) {
     const { userLimit, isExempt, threads, threadsMax } = readings.processes;
     const limit = Math.min(isExempt ? Infinity : userLimit ?? Infinity, threadsMax ?? Infinity);
-    return threads === undefined
-      ? Infinity
-      : withinThreads(limit - threads, readings, question);
+    return threads === undefined ? Infinity : withinThreads(limit - threads, readings, question);
   },
 
   "cgroup pids": (readings, question) =>

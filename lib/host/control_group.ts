@@ -110,7 +110,9 @@ export function parseGroups(text: string): Map<string, string> {
 
 /** The directory of a group and those above it, as far as they can be seen. */
 export function directoriesOf({ mountPoint, root }: GroupMount, group: string): string[] {
-  const below = root === "/" ? group : `${group}/`.startsWith(`${root}/`)
+  const below = root === "/"
+    ? group
+    : `${group}/`.startsWith(`${root}/`)
     ? group.slice(root.length)
     : "/"; // a group that this mount does not show: a namespace, whose top it shows
   const directories: string[] = [];

@@ -105,13 +105,14 @@ export function parsePortRange(text: string): EphemeralPorts | undefined {
   return first <= last && last <= 65535 ? { first, last } : undefined;
 }
 
-/**
- * What can be used without swapping: MemAvailable of `/proc/meminfo`, or less where a control group
- * (a container) allows less; free memory on other systems.
- */
+/** What can be used without swapping, or less where a control group (a container) allows less. */
 export function availableMemoryBytes(): number {
-  const available = parseMemAvailable(contentOf("/proc/meminfo")) ?? freemem();
-  return Math.min(available, readControlGroup().memory?.free ?? Infinity);
+  return Math.min(hostMemoryBytes(), readControlGroup().memory?.free ?? Infinity);
+}
+
+/** MemAvailable of `/proc/meminfo`; free memory on other systems. */
+export function hostMemoryBytes(): number {
+  return parseMemAvailable(contentOf("/proc/meminfo")) ?? freemem();
 }
 
 /** Bytes of the line `MemAvailable:  123 kB`; undefined where it is missing. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { contentOf, parseWholes, sysctlNumber, sysctlText } from "./kernel_file.ts";
+import { capabilities, hasCapability } from "./privileges.ts";
 
 /** `net.ipv4.tcp_mem` or `udp_mem`, and what is used; pages of memory for queued data. */
 export interface SocketPages {
@@ -22,6 +23,8 @@ export interface SocketMemoryReadings {
   readonly rmemMax: number | undefined;
   readonly wmemDefault: number | undefined;
   readonly wmemMax: number | undefined;
+  /** This process may pass the maxima (CAP_NET_ADMIN). */
+  readonly isExempt: boolean;
 }
 
 export function readSocketMemory(): SocketMemoryReadings {
@@ -34,6 +37,7 @@ export function readSocketMemory(): SocketMemoryReadings {
     rmemMax: sysctlNumber("net.core.rmem_max"),
     wmemDefault: sysctlNumber("net.core.wmem_default"),
     wmemMax: sysctlNumber("net.core.wmem_max"),
+    isExempt: hasCapability(capabilities.netAdmin),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   TargetUnreachableError,
 } from "../../lib/errors.ts";
 import type { CommandLine } from "../../lib/options/command_line.ts";
+import { doctorRows } from "../../lib/doctor/options.ts";
 import { serverRows } from "../../lib/server/options.ts";
 import { CollectedIo } from "./collected_io.ts";
 
@@ -192,7 +193,7 @@ test("main() shows the version", async () => {
   }
 });
 
-test("the commands are server and client with their tables", () => {
-  assert.deepEqual(commands.map(({ name }) => name), ["server", "client"]);
-  assert.deepEqual(commands.map(({ rows }) => rows), [serverRows, clientRows]);
+test("the commands have their tables", () => {
+  assert.deepEqual(commands.map(({ name }) => name), ["server", "client", "doctor"]);
+  assert.deepEqual(commands.map(({ rows }) => rows), [serverRows, clientRows, doctorRows]);
 });

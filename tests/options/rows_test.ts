@@ -3,10 +3,15 @@ import assert from "node:assert/strict";
 import { clientRows } from "../../lib/client/options.ts";
 import { parseReference } from "../../lib/options/reference.ts";
 import { environmentName, isFlag, type Rows } from "../../lib/options/row.ts";
+import { doctorRows } from "../../lib/doctor/options.ts";
 import { serverRows } from "../../lib/server/options.ts";
 import { schemes } from "../../lib/transport/endpoint.ts";
 
-const tables: Record<string, Rows> = { server: serverRows, client: clientRows };
+const tables: Record<string, Rows> = {
+  server: serverRows,
+  client: clientRows,
+  doctor: doctorRows,
+};
 
 for (const [command, rows] of Object.entries(tables)) {
   const all = Object.entries(rows);
