@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ["options", "stats", "host", "codec", "transport", "load", "report"],
   client: ["options", "stats", "host", "codec", "transport", "load", "report"],
   doctor: ["options", "stats", "host", "transport", "report"],
+  results: ["options", "stats", "host", "report"],
   cli: [
     "options",
     "stats",
@@ -33,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "server",
     "client",
     "doctor",
+    "results",
   ],
 };
 

@@ -1,5 +1,6 @@
 import { clientRows } from "../client/options.ts";
 import { doctorRows } from "../doctor/options.ts";
+import { reportRows } from "../results/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import type { Command } from "./command.ts";
 
@@ -102,9 +103,33 @@ const doctor: Command<typeof doctorRows> = {
   load: () => import("../doctor/run.ts"),
 };
 
+const report: Command<typeof reportRows> = {
+  name: "report",
+  summary: "add the results of several hosts into one",
+  arguments: {
+    name: "file",
+    least: 1,
+    most: Infinity,
+    summary: ["what --json of each client, or of each server, has written"],
+  },
+  rows: reportRows,
+  examples: [
+    {
+      purpose: "the clients of two hosts as one, which must keep a bound together",
+      line: "holdfast report host-a.json host-b.json --expect 'response.p99<10ms'",
+    },
+    {
+      purpose: "their histograms for HdrHistogram's own tools",
+      line: "holdfast report host-*.json --format hdr --output all.hdr",
+    },
+  ],
+  load: () => import("../results/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
 export const commands: readonly Command[] = [
   server,
   client,
   doctor,
+  report,
 ] as readonly unknown[] as Command[];

@@ -13,6 +13,7 @@ import {
 } from "../../lib/errors.ts";
 import type { CommandLine } from "../../lib/options/command_line.ts";
 import { doctorRows } from "../../lib/doctor/options.ts";
+import { reportRows } from "../../lib/results/options.ts";
 import { serverRows } from "../../lib/server/options.ts";
 import { CollectedIo } from "./collected_io.ts";
 
@@ -194,6 +195,6 @@ test("main() shows the version", async () => {
 });
 
 test("the commands have their tables", () => {
-  assert.deepEqual(commands.map(({ name }) => name), ["server", "client", "doctor"]);
-  assert.deepEqual(commands.map(({ rows }) => rows), [serverRows, clientRows, doctorRows]);
+  assert.deepEqual(commands.map(({ name }) => name), ["server", "client", "doctor", "report"]);
+  assert.deepEqual(commands.map(({ rows }) => rows), [serverRows, clientRows, doctorRows, reportRows]);
 });
