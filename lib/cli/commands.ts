@@ -122,6 +122,10 @@ const report: Command<typeof reportRows> = {
       purpose: "their histograms for HdrHistogram's own tools",
       line: "holdfast report host-*.json --format hdr --output all.hdr",
     },
+    {
+      purpose: "one result of several servers",
+      line: "holdfast report server-a.json server-b.json --format json -o servers.json",
+    },
   ],
   load: () => import("../results/run.ts"),
 };

@@ -196,5 +196,10 @@ test("main() shows the version", async () => {
 
 test("the commands have their tables", () => {
   assert.deepEqual(commands.map(({ name }) => name), ["server", "client", "doctor", "report"]);
-  assert.deepEqual(commands.map(({ rows }) => rows), [serverRows, clientRows, doctorRows, reportRows]);
+  assert.deepEqual(commands.map(({ rows }) => rows), [
+    serverRows,
+    clientRows,
+    doctorRows,
+    reportRows,
+  ]);
 });
