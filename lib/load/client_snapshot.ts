@@ -44,7 +44,7 @@ export function clientSnapshot(
     phase: generator.times.phase,
     elapsedMs: Math.max(0, atNs - generator.times.startNs) / 1e6,
     steadyMs: steadyNs / 1e6,
-    steadyPlannedMs: settings.durationMs,
+    steadyPlannedMs: settings.durationMs + measuredRampMs(generator),
     interrupted: generator.times.isInterrupted,
     connections: connectionCounts(generator),
     messages: messageCounts(ledger.outside, ledger.steady),
@@ -67,6 +67,26 @@ export function clientSnapshot(
       heldBackSends: generator.sender.heldBackSends,
     },
     verdict: context.verdict,
+    ...overdue(generator, atNs),
+  };
+}
+
+/** How long the connections should take to open, where that is a part of the measured phase. */
+function measuredRampMs({ settings, pool }: LoadGenerator): number {
+  if (settings.ramp === undefined) return 0;
+  return (settings.connections - 1) / pool.plannedPerSecond * 1000;
+}
+
+function overdue(
+  { settings, ledger }: LoadGenerator,
+  atNs: number,
+): Pick<ClientSnapshot, "overdue"> {
+  if (settings.ramp === undefined) return {};
+  return {
+    overdue: settings.ramp.overdueAfterMs.map((afterMs) => ({
+      afterMs,
+      count: ledger.openSince(atNs - afterMs * 1e6),
+    })),
   };
 }
 
@@ -74,8 +94,8 @@ export function clientSnapshot(
 const shortestRampSeconds = 0.1;
 
 function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
-  const { connections, connectsPerSecond, share = wholeOf(connections) } = settings;
-  const plannedRampSeconds = (share.connections - 1) / connectsPerSecond;
+  const { connections, share = wholeOf(connections) } = settings;
+  const plannedRampSeconds = (share.connections - 1) / pool.plannedPerSecond;
   return {
     requested: connections,
     attempted: pool.attempted,
@@ -86,7 +106,7 @@ function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
     failures: pool.failures.counts(),
     requestedPerSecond: plannedRampSeconds < shortestRampSeconds
       ? 0
-      : connectsPerSecond * connections / share.connections,
+      : pool.plannedPerSecond * connections / share.connections,
     achievedPerSecond: pool.achievedPerSecond,
     openingMs: pool.openingMs,
   };

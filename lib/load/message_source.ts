@@ -1,5 +1,6 @@
 import { Arrivals } from "./arrivals.ts";
 import type { ConnectionPool } from "./connection_pool.ts";
+import { GrowingIntervalSource } from "./growing_interval_source.ts";
 import type { OpenLoad } from "./load_settings.ts";
 import { Random } from "./random.ts";
 import { constantSchedule, type Schedule } from "./schedule.ts";
@@ -40,7 +41,9 @@ export function createMessageSource(
     case "uniform":
       return new RoundRobinSource(load.schedule, "uniform", seed, pool, share);
     case "interval":
-      return new IntervalSource(load.intervalMs, seed, pool, share);
+      return load.isGrowing === true
+        ? new GrowingIntervalSource(load.intervalMs, pool, share)
+        : new IntervalSource(load.intervalMs, seed, pool, share);
   }
 }
 

@@ -23,11 +23,16 @@ export class RunTimes {
     return this.phase === "ramp" || this.isSending;
   }
 
+  /** The ramp is measured too: the steady phase has begun with it. */
+  measureRamp(): void {
+    this.steadyStartNs = this.startNs;
+  }
+
   /** All connections are open or have failed. */
   endRamp(atNs: number, warmupMs: number, durationMs: number): void {
     this.phase = "warmup";
-    this.steadyStartNs = atNs + warmupMs * 1e6;
-    this.steadyEndNs = this.steadyStartNs + durationMs * 1e6;
+    this.steadyStartNs = Math.min(this.steadyStartNs, atNs + warmupMs * 1e6);
+    this.steadyEndNs = atNs + (warmupMs + durationMs) * 1e6;
   }
 
   /** The steady phase is over now, whatever was planned. */

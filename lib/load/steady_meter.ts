@@ -30,8 +30,9 @@ export class SteadyMeter {
 
   constructor(private readonly sender: Sender, private readonly receiver: Receiver) {}
 
+  /** The phase begins; where that was said before, it has begun then. */
   start(): void {
-    this.from = this.read();
+    this.from ??= this.read();
   }
 
   end(): void {

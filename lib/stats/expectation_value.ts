@@ -74,6 +74,7 @@ export interface Limit {
  * Reads the limit of an expectation.
  *
  * @param hasShare whether the metric can be taken as a percentage of something, too.
+ * @param noun what messages call the whole condition.
  * @throws {UsageError} no number, or a unit that the metric is not measured in.
  */
 export function parseLimit(
@@ -81,6 +82,7 @@ export function parseLimit(
   quantity: Quantity,
   hasShare: boolean,
   expectation: string,
+  noun = "expectation",
 ): Limit {
   const match = /^(\d+(?:\.\d+)?|\.\d+)\s*([^\d\s]*)$/.exec(text);
   const [, digits = "", unit = ""] = match ?? [];
@@ -89,7 +91,7 @@ export function parseLimit(
   if (match === null || factor === undefined) {
     const examples = quantities[quantity].examples + (hasShare ? ", 0.1%" : "");
     throw new UsageError(
-      `expectation ${JSON.stringify(expectation)} has the limit ${JSON.stringify(text)}; ` +
+      `${noun} ${JSON.stringify(expectation)} has the limit ${JSON.stringify(text)}; ` +
         `${quantities[quantity].noun} was expected, for instance ${examples}`,
     );
   }

@@ -1,5 +1,6 @@
 import type { FailureKind } from "./failure.ts";
 import type { Histogram } from "./histogram.ts";
+import type { OverdueCount, RampReport } from "./ramp.ts";
 
 /** Raised when a field changes its meaning or goes; new fields alone do not raise it. */
 export const schemaVersion = 1;
@@ -141,6 +142,10 @@ export interface ClientSnapshot {
   generator: GeneratorUsage;
   /** Set when the run has ended. */
   verdict: Verdict | undefined;
+  /** Ramps only: messages that wait for longer than each bound that `--break-when` sets. */
+  overdue?: OverdueCount[];
+  /** Ramps only. */
+  ramp?: RampReport;
 }
 
 /** All in nanoseconds. */
