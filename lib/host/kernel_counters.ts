@@ -18,6 +18,9 @@ export const telltaleCounters: ReadonlyMap<string, string> = new Map([
   ["TcpExt.TCPAbortOnMemory", "connections ended for lack of socket memory"],
   ["TcpExt.TCPReqQFullDrop", "connection requests dropped because the queue was full"],
   ["TcpExt.TCPReqQFullDoCookies", "connection requests answered by SYN cookies"],
+  ["TcpExt.SyncookiesSent", "SYN cookies sent"],
+  ["TcpExt.TCPSynRetrans", "connection requests sent again"],
+  ["TcpExt.TCPMemoryPressures", "times that TCP came under memory pressure"],
   ["TcpExt.TCPTimeWaitOverflow", "sockets that could not wait in TIME_WAIT"],
   ["Tcp.RetransSegs", "segments sent again"],
   ["Tcp.AttemptFails", "connects that failed"],
@@ -31,6 +34,12 @@ export const telltaleCounters: ReadonlyMap<string, string> = new Map([
   ["Udp6.SndbufErrors", "IPv6 datagrams not sent because a send buffer was full"],
   ["Udp6.NoPorts", "IPv6 datagrams to ports on which nobody listens"],
   ["Udp6.MemErrors", "IPv6 datagrams dropped for lack of memory"],
+  ["Icmp.InDestUnreachs", "ICMP messages that a destination cannot be reached"],
+  ["Icmp6.InDestUnreachs", "ICMPv6 messages that a destination cannot be reached"],
+  ["Softnet.dropped", "packets dropped because a CPU's backlog was full (netdev_max_backlog)"],
+  ["Conntrack.drop", "packets dropped because the connection tracking table was full"],
+  ["Conntrack.early_drop", "tracked connections dropped to make room for new ones"],
+  ["Conntrack.insert_failed", "connections that could not be entered in the tracking table"],
 ]);
 
 /** All counters as they stand; none where the files are not there (not Linux). */
@@ -39,6 +48,8 @@ export function readKernelCounters(): KernelCounters {
   parseTableCounters(contentOf("/proc/net/netstat"), counters);
   parseTableCounters(contentOf("/proc/net/snmp"), counters);
   parseListCounters(contentOf("/proc/net/snmp6"), counters);
+  parseSoftnetCounters(contentOf("/proc/net/softnet_stat"), counters);
+  parseConntrackCounters(contentOf("/proc/net/stat/nf_conntrack"), counters);
   return counters;
 }
 
@@ -89,6 +100,43 @@ export function parseListCounters(text: string, into: Map<string, number>): void
     const match = /^(Ip6|Icmp6|Udp6|UdpLite6)(\w+)\s+(\d+)\s*$/.exec(line);
     if (match !== null) add(into, `${match[1]}.${match[2]}`, match[3]!);
   }
+}
+
+/**
+ * The format of `/proc/net/softnet_stat`: a line of hexadecimal numbers per CPU, of which the second
+ * are packets dropped and the third the times that a turn was too short. Of the whole host, not only
+ * of this namespace.
+ */
+export function parseSoftnetCounters(text: string, into: Map<string, number>): void {
+  for (const line of text.split("\n")) {
+    const match = /^[0-9a-f]{8} ([0-9a-f]{8}) ([0-9a-f]{8})\b/.exec(line);
+    if (match === null) continue;
+    sum(into, "Softnet.dropped", parseInt(match[1]!, 16));
+    sum(into, "Softnet.time_squeeze", parseInt(match[2]!, 16));
+  }
+}
+
+/**
+ * The format of `/proc/net/stat/nf_conntrack`: names, then a line of hexadecimal numbers per CPU.
+ * `entries` is no counter, and the same on every line; it is left out.
+ */
+export function parseConntrackCounters(text: string, into: Map<string, number>): void {
+  const [head = "", ...lines] = text.split("\n");
+  const names = head.trim().split(/\s+/);
+  if (names[0] !== "entries") return;
+  for (const line of lines) {
+    const values = line.trim().split(/\s+/);
+    if (values.length !== names.length || !values.every((value) => /^[0-9a-f]{8}$/.test(value))) {
+      continue;
+    }
+    for (let i = 1; i < names.length; i++) {
+      sum(into, `Conntrack.${names[i]}`, parseInt(values[i]!, 16));
+    }
+  }
+}
+
+function sum(into: Map<string, number>, name: string, value: number): void {
+  into.set(name, (into.get(name) ?? 0) + value);
 }
 
 function add(into: Map<string, number>, name: string, text: string): void {

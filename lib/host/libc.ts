@@ -38,6 +38,7 @@ function openLibrary(name: string) {
     listen: { args: ["i32", "i32"], returns: "i32" },
     setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+    getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
     ppoll: { args: ["ptr", "u64", "ptr", "ptr"], returns: "i32" },
     getrlimit: { args: ["i32", "ptr"], returns: "i32" },
@@ -318,4 +319,47 @@ export function openFds(): number {
   } catch {
     return -1;
   }
+}
+
+const ipprotoTcp = 6;
+const tcpInfoOption = 11;
+/** Offsets in struct tcp_info (linux/tcp.h), in words of 32 bits. */
+const tcpInfoWords = { unacked: 6, rtt: 17, totalRetransmits: 25 } as const;
+const leastTcpInfoBytes = 104;
+
+/** What the kernel measures of a TCP connection, below any program of the peer. */
+export interface TcpPath {
+  readonly peerPort: number;
+  /** Smoothed round trip of segments and the acknowledgements of the peer's kernel, in µs. */
+  readonly roundTripUs: number;
+  /** Segments that are sent and not acknowledged. */
+  readonly unacknowledged: number;
+  /** Segments sent again, since the connection opened. */
+  readonly retransmits: number;
+}
+
+let infoMemory: { words: Int32Array<ArrayBuffer>; address: Address } | undefined;
+
+/** @returns undefined where the descriptor is no connected TCP socket, or there is no libc. */
+export function tcpPath(fd: number): TcpPath | undefined {
+  const symbols = libc();
+  if (symbols === null) return undefined;
+  // A length, and behind it room for an address or the information.
+  infoMemory ??= memory(4 + 256);
+  const { words, address } = infoMemory;
+  const content = (address + 4) as Address;
+  words[0] = 256;
+  if (symbols.getpeername(fd, content, address) !== 0) return undefined;
+  // sockaddr_in and sockaddr_in6 both have the port in network order after 16 bits.
+  const peerPort = ((words[1]! >>> 8) & 0xff00) | (words[1]! >>> 24);
+  words[0] = 256;
+  if (symbols.getsockopt(fd, ipprotoTcp, tcpInfoOption, content, address) !== 0) return undefined;
+  if (words[0]! < leastTcpInfoBytes) return undefined;
+  const word = (name: keyof typeof tcpInfoWords) => words[1 + tcpInfoWords[name]]! >>> 0;
+  return {
+    peerPort,
+    roundTripUs: word("rtt"),
+    unacknowledged: word("unacked"),
+    retransmits: word("totalRetransmits"),
+  };
 }

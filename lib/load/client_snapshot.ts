@@ -103,6 +103,7 @@ function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
     open: pool.openCount,
     failed: pool.failed,
     lost: pool.lost,
+    lostUnused: pool.lostUnused,
     failures: pool.failures.counts(),
     requestedPerSecond: plannedRampSeconds < shortestRampSeconds
       ? 0

@@ -43,6 +43,8 @@ export class ConnectionPool {
   opened = 0;
   failed = 0;
   lost = 0;
+  /** Of those lost: nothing was ever answered on them. */
+  lostUnused = 0;
   openCount = 0;
 
   private readonly state: Uint8Array;

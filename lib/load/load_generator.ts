@@ -231,7 +231,9 @@ export class LoadGenerator implements ConnectionHandlers {
     this.pool.abort(id, failure);
   }
 
+  /** An open connection has ended before its time. */
   private forget(id: number): void {
+    if (!this.receiver.hasAnswered(id)) this.pool.lostUnused++;
     this.ledger.closeConnection(id);
     this.sender.forget(id);
     this.receiver.forget(id);

@@ -83,6 +83,11 @@ export class Receiver {
     else this.takeStream(connection, bytes);
   }
 
+  /** Whether any answer has come on the connection. */
+  hasAnswered(connection: number): boolean {
+    return this.lastAnswered[connection]! >= 0;
+  }
+
   /** The connection is gone; a next one under this id starts afresh. */
   forget(connection: number): void {
     this.lastAnswered[connection] = -1;

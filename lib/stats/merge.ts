@@ -24,8 +24,10 @@ export function mergeClientSnapshots(list: readonly ClientSnapshot[]): ClientSna
   const first = firstOf(list);
   const steady = sumOf(list.map((each) => each.steady));
   const steadyMs = Math.max(...list.map((each) => each.steadyMs));
+  // Each ramp broke where it did: what they broke at together, none of them knows.
+  const { ramp: _, ...common } = first;
   return {
-    ...first,
+    ...common,
     phase: phases[Math.min(...list.map((each) => phases.indexOf(each.phase)))]!,
     elapsedMs: Math.max(...list.map((each) => each.elapsedMs)),
     steadyMs,
@@ -42,6 +44,19 @@ export function mergeClientSnapshots(list: readonly ClientSnapshot[]): ClientSna
     histograms: mergeHistograms(list.map((each) => each.histograms)),
     generator: sumOf(list.map((each) => each.generator)),
     verdict: undefined,
+    ...mergeOverdue(list),
+  };
+}
+
+/** Bounds are those of the run: the same everywhere. */
+function mergeOverdue(list: readonly ClientSnapshot[]): Pick<ClientSnapshot, "overdue"> {
+  const [first] = list;
+  if (first?.overdue === undefined) return {};
+  return {
+    overdue: first.overdue.map(({ afterMs }, index) => ({
+      afterMs,
+      count: list.reduce((total, each) => total + (each.overdue?.[index]?.count ?? 0), 0),
+    })),
   };
 }
 
@@ -101,6 +116,9 @@ function mergeConnections(list: readonly ConnectionCounts[]): ConnectionCounts {
     open: sum("open"),
     failed: sum("failed"),
     lost: sum("lost"),
+    ...(list.every(({ lostUnused }) => lostUnused === undefined)
+      ? {}
+      : { lostUnused: list.reduce((total, counts) => total + (counts.lostUnused ?? 0), 0) }),
     failures: mergeFailures(list.map((counts) => counts.failures)),
     requestedPerSecond: sum("requestedPerSecond"),
     achievedPerSecond: openingMs > 0 ? opened / (openingMs / 1000) : 0,

@@ -16,10 +16,11 @@ export interface RampSecond {
   readonly open: number;
   /** Attempted since the start of the run. */
   readonly attempted: number;
+  /** Without those that were turned away. */
   readonly opened: number;
-  /** Attempts that came to nothing. */
+  /** Attempts that came to nothing, and connections that ended before anything was answered. */
   readonly failed: number;
-  /** Open connections that ended unasked. */
+  /** Connections in use that ended unasked. */
   readonly closed: number;
   readonly sent: number;
   readonly answered: number;

@@ -6,6 +6,7 @@ interface Mark {
   readonly open: number;
   readonly opened: number;
   readonly failed: number;
+  readonly turnedAway: number;
   readonly closed: number;
   readonly sent: number;
   readonly answered: number;
@@ -14,7 +15,16 @@ interface Mark {
 
 /** Cuts the running totals of a ramp into its seconds. */
 export class RampSeconds {
-  #last: Mark = { open: 0, opened: 0, failed: 0, closed: 0, sent: 0, answered: 0, lost: 0 };
+  #last: Mark = {
+    open: 0,
+    opened: 0,
+    failed: 0,
+    turnedAway: 0,
+    closed: 0,
+    sent: 0,
+    answered: 0,
+    lost: 0,
+  };
 
   /** @param interval valid during the call only, and so is what is made of it. */
   next(
@@ -24,11 +34,13 @@ export class RampSeconds {
     { connections, messages, overdue = [] }: ClientSnapshot,
   ): RampSecond {
     const last = this.#last;
+    const turnedAway = connections.lostUnused ?? 0;
     const now: Mark = {
       open: connections.open,
       opened: connections.opened,
       failed: connections.failed,
-      closed: connections.lost,
+      turnedAway,
+      closed: connections.lost - turnedAway,
       sent: messages.sent,
       answered: messages.answered,
       lost: totalLost(messages.lost),
@@ -40,8 +52,8 @@ export class RampSeconds {
       openBefore: last.open,
       open: now.open,
       attempted: connections.attempted,
-      opened: now.opened - last.opened,
-      failed: now.failed - last.failed,
+      opened: Math.max(0, now.opened - last.opened - (now.turnedAway - last.turnedAway)),
+      failed: now.failed - last.failed + now.turnedAway - last.turnedAway,
       closed: now.closed - last.closed,
       sent: now.sent - last.sent,
       answered: now.answered - last.answered,

@@ -48,6 +48,8 @@ export interface ConnectionCounts {
   failed: number;
   /** Ended without being asked to, after they were open. */
   lost: number;
+  /** Of those lost: nothing was ever answered on them. How a server turns new ones away. */
+  lostUnused?: number;
   failures: FailureCount[];
   /** Opens per second that the plan asked for; 0 where it did not matter. */
   requestedPerSecond: number;
