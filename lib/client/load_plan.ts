@@ -3,7 +3,9 @@ import { mostOpenOf16Bits } from "../load/ledger.ts";
 import type { Load, LoadSettings } from "../load/load_settings.ts";
 import { constantSchedule, Schedule, type ScheduleSegment } from "../load/schedule.ts";
 import { parseSchedule, parseStages } from "../load/schedule_text.ts";
+import { breakConditions, overdueBoundsMs } from "../stats/break_condition.ts";
 import type { ClientSettings } from "./options.ts";
+import { isRamp } from "./ramp_settings.ts";
 
 /**
  * What the options ask the load generator to do.
@@ -27,6 +29,18 @@ export function loadSettings(
     replyTimeoutMs: settings.timeoutMs,
     drainMs: settings.drainMs ?? settings.timeoutMs,
     verify: settings.verify,
+    ...rampPlan(settings),
+  };
+}
+
+function rampPlan(settings: ClientSettings): Pick<LoadSettings, "ramp"> {
+  if (!isRamp(settings)) return {};
+  const { step } = settings;
+  return {
+    ramp: {
+      overdueAfterMs: overdueBoundsMs(breakConditions(settings.breakConditions)),
+      ...(step === undefined ? {} : { step }),
+    },
   };
 }
 
@@ -55,7 +69,8 @@ function plannedSchedule(
 
 function loadOf(settings: ClientSettings, planned: Schedule | undefined): Load {
   if (settings.intervalMs !== undefined) {
-    return { kind: "interval", intervalMs: settings.intervalMs };
+    const { intervalMs } = settings;
+    return { kind: "interval", intervalMs, ...(isRamp(settings) ? { isGrowing: true } : {}) };
   }
   if (settings.inflight !== undefined) {
     if (settings.codec === "dns" && settings.inflight > mostOpenOf16Bits) {

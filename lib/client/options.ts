@@ -1,28 +1,35 @@
 import { addressList, portRange, statsAddress } from "../options/address.ts";
 import { duration, positiveDuration } from "../options/duration.ts";
 import { label } from "../options/label.ts";
-import { count, rate, seed, size } from "../options/quantity.ts";
+import { httpUrl } from "../options/http_url.ts";
+import { count, countOrMax, rate, seed, size } from "../options/quantity.ts";
+import { defaultBreakConditions } from "../stats/break_condition.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
 import { row, type SettingsOf } from "../options/row.ts";
+import { step } from "../options/step.ts";
 import { choice, file, fileOrStream, flag, protocolName, text } from "../options/text.ts";
 
 const secureSchemes = ["tls", "wss", "quic"];
 
 /** The options that say when messages are due; with none of them connections are only held. */
 const openLoop = ["ratePerSecond", "stages", "scheduleFile"];
-const planned = [...openLoop, "intervalMs"];
+/** With any of these a run is a ramp: it opens connections until something breaks. */
+const ramp = ["connections=max", "step", "breakConditions"];
+const planned = [...openLoop, "intervalMs", ...ramp];
 const messages = [...planned, "inflight"];
+/** Connections of a ramp send at an interval: their number grows, and with it the rate. */
+const otherLoads = ["ratePerSecond", "inflight", "stages", "scheduleFile"];
 
 /** The options of `holdfast client`. */
 export const clientRows = {
   connections: row({
     name: "connections",
     short: "c",
-    kind: count,
+    kind: countOrMax,
     default: 1,
     category: "Connections",
-    summary: "how many to open and hold",
+    summary: "how many to open and hold; max: all that this host can, until something breaks",
   }),
   connectRatePerSecond: row({
     name: "connect-rate",
@@ -69,13 +76,38 @@ export const clientRows = {
     summary: "QUIC connections that share a UDP socket; 1: each has its own",
     schemes: ["quic"],
   }),
+  step: row({
+    name: "step",
+    kind: step,
+    category: "Ramp until it breaks",
+    summary: "open so many, hold them for d, open the next; as in 500/10s",
+    otherwise: "connections open evenly",
+    conflicts: otherLoads,
+  }),
+  breakConditions: row({
+    name: "break-when",
+    kind: text,
+    placeholder: "condition",
+    repeatable: true,
+    category: "Ramp until it breaks",
+    summary: "broken: this for 3 s running, as in 'response.p99>1s'; may be repeated",
+    otherwise: defaultBreakConditions.join(", "),
+    conflicts: otherLoads,
+  }),
+  serverStatsUrl: row({
+    name: "server-stats",
+    kind: httpUrl,
+    category: "Ramp until it breaks",
+    summary: "where the holdfast server at the target serves its statistics",
+    requires: ramp,
+  }),
   ratePerSecond: row({
     name: "rate",
     short: "r",
     kind: rate,
     category: "Load",
     summary: "messages per second over all connections, whatever the answers do",
-    conflicts: ["intervalMs", "inflight", "stages"],
+    conflicts: ["intervalMs", "inflight", "stages", "connections=max"],
   }),
   intervalMs: row({
     name: "interval",
@@ -89,7 +121,7 @@ export const clientRows = {
     kind: count,
     category: "Load",
     summary: "closed loop: each connection always awaits this many answers",
-    conflicts: ["stages", "scheduleFile"],
+    conflicts: ["stages", "scheduleFile", "connections=max"],
   }),
   stages: row({
     name: "stages",
@@ -97,13 +129,14 @@ export const clientRows = {
     placeholder: "list",
     category: "Load",
     summary: "rate over time: levels and slopes, as in '10s:1000, 10s:+200/s'",
-    conflicts: ["scheduleFile"],
+    conflicts: ["scheduleFile", "connections=max"],
   }),
   scheduleFile: row({
     name: "schedule",
     kind: fileOrStream,
     category: "Load",
     summary: "rate over time from a file: a line count, then '<ms> <rate>' lines",
+    conflicts: ["connections=max"],
   }),
   scheduleFormat: row({
     name: "schedule-format",

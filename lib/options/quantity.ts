@@ -53,6 +53,13 @@ const maxCount = 0x7fffffff;
 /** How many of something, at least one. */
 export const count: Kind<number> = countBetween(1, maxCount);
 
+/** The same, or `max` (Infinity): as many as there can be. */
+export const countOrMax: Kind<number> = {
+  placeholder: "n|max",
+  parse: (text) => text.toLowerCase() === "max" ? Infinity : count.parse(text),
+  format: (value) => value === Infinity ? "max" : count.format(value),
+};
+
 /** The start of a pseudo-random sequence. */
 export const seed: Kind<number> = countBetween(0, 0xffffffff);
 

@@ -1,0 +1,150 @@
+import { readKernelCounters } from "../host/kernel_counters.ts";
+import { breakConditions } from "../stats/break_condition.ts";
+import { KneeDetector } from "../stats/knee_detector.ts";
+import type { RampLimit, RampReport } from "../stats/ramp.ts";
+import { RampSeconds } from "../stats/ramp_seconds.ts";
+import { RampTable } from "../stats/ramp_table.ts";
+import type { ClientHistograms, ClientSnapshot } from "../stats/snapshot.ts";
+import type { Endpoint } from "../transport/endpoint.ts";
+import { resolveHost } from "../transport/resolve.ts";
+import type { ClientSettings } from "./options.ts";
+import {
+  gatherEvidence,
+  type GatherSettings,
+  type RampEvidence,
+  type RampSample,
+  sampleOf,
+  serverEvidence,
+} from "./ramp_evidence.ts";
+import { findLimit } from "./ramp_limit.ts";
+import { type MostConnections, ownLimit } from "./ramp_settings.ts";
+import { ServerStats } from "./server_stats.ts";
+
+/** How far back the second of a knee can lie: the longest reply timeout that anybody waits for. */
+const keptSamples = 60;
+/** How long the server's last statistics are awaited. */
+const lastWordMs = 1000;
+
+export interface RampWatchSettings {
+  readonly settings: ClientSettings;
+  readonly endpoint: Endpoint;
+  /** Where the number of connections is what this host can hold. */
+  readonly most: MostConnections | undefined;
+  /** The ramp is at its knee: end it. */
+  broken(line: string): void;
+}
+
+/**
+ * Watches a ramp second by second until something breaks, and finds out what it was. Each second it
+ * reads the kernel's counters and asks for the server's statistics: under a millisecond.
+ */
+export class RampWatch {
+  readonly #of: RampWatchSettings;
+  readonly #gathering: GatherSettings;
+  readonly #stats: ServerStats | undefined;
+  readonly #detector: KneeDetector;
+  readonly #seconds = new RampSeconds();
+  readonly #table: RampTable;
+  #samples: RampSample[] = [];
+  #evidence: RampEvidence | undefined;
+  #limit: RampLimit | undefined;
+  #isOver = false;
+
+  /**
+   * Connects to the server's statistics, where they are wanted.
+   *
+   * @throws {TargetUnreachableError} they cannot be read, or the target's host does not resolve.
+   * @throws {UsageError} a condition cannot be read.
+   */
+  static async open(of: RampWatchSettings): Promise<RampWatch> {
+    const { settings: { serverStatsUrl }, endpoint } = of;
+    const addresses = await resolveHost(endpoint.host);
+    const stats = serverStatsUrl === undefined ? undefined : await ServerStats.open(serverStatsUrl);
+    return new RampWatch(of, addresses, stats);
+  }
+
+  private constructor(
+    of: RampWatchSettings,
+    addresses: readonly string[],
+    stats: ServerStats | undefined,
+  ) {
+    const { settings, endpoint } = of;
+    this.#of = of;
+    this.#stats = stats;
+    this.#gathering = {
+      endpoint,
+      addresses,
+      maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
+      processes: 1,
+    };
+    this.#detector = new KneeDetector({
+      conditions: breakConditions(settings.breakConditions),
+      replyTimeoutMs: settings.timeoutMs,
+    });
+    this.#table = new RampTable(settings.step?.connections);
+  }
+
+  /** A second is over: see `SecondHandler`. */
+  second(
+    interval: ClientHistograms,
+    startNs: number,
+    endNs: number,
+    snapshot: ClientSnapshot,
+  ): void {
+    const isOpening = snapshot.phase === "ramp" || snapshot.phase === "steady";
+    if (this.#isOver || !isOpening) return;
+    const second = this.#seconds.next(interval, startNs, endNs, snapshot);
+    this.#table.add(second);
+    this.#samples.push(sampleOf(
+      snapshot,
+      interval.lateness.percentileNs(99),
+      interval.response.percentileNs(99),
+      readKernelCounters(),
+      this.#stats?.latest,
+    ));
+    if (this.#samples.length > keptSamples) this.#samples.shift();
+    this.#stats?.ask();
+    const { attempted, requested, opened, failed } = snapshot.connections;
+    const isComplete = attempted === requested && opened + failed === attempted;
+    const knee = this.#detector.next(second) ??
+      (isComplete ? this.#detector.endOfAttempts() : undefined);
+    if (knee === undefined) return;
+    this.#isOver = true;
+    // Now, while the sockets are still there.
+    this.#evidence = gatherEvidence(knee, this.#samples, this.#gathering);
+    this.#of.broken(
+      `issues started at ${knee.connections} active connections (${
+        knee.broken.map(({ condition, measured }) => `${condition}: ${measured}`).join("; ")
+      }); ending the ramp`,
+    );
+  }
+
+  /** The run has ended: names the limit, where it met one. */
+  async end(snapshot: ClientSnapshot): Promise<void> {
+    const knee = this.#detector.knee;
+    if (knee !== undefined && this.#evidence !== undefined) {
+      // The server may tell of the knee's seconds only after them.
+      await this.#stats?.settle(lastWordMs);
+      const server = serverEvidence(knee, this.#samples, this.#stats);
+      this.#limit = findLimit({ ...this.#evidence, server });
+      return;
+    }
+    const { attempted, requested } = snapshot.connections;
+    if (this.#of.most !== undefined && attempted === requested && !snapshot.interrupted) {
+      this.#limit = ownLimit(this.#of.most);
+    }
+  }
+
+  report(): RampReport {
+    return {
+      conditions: this.#of.settings.breakConditions,
+      rows: this.#table.rows(),
+      knee: this.#detector.knee,
+      limit: this.#limit,
+    };
+  }
+
+  close(): void {
+    this.#stats?.close();
+  }
+}
