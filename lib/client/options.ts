@@ -17,7 +17,7 @@ const openLoop = ["ratePerSecond", "stages", "scheduleFile"];
 /** With any of these a run is a ramp: it opens connections until something breaks. */
 const ramp = ["connections=max", "step", "breakConditions"];
 const planned = [...openLoop, "intervalMs", ...ramp];
-const messages = [...planned, "inflight"];
+const messages = [...openLoop, "intervalMs", "inflight", ...ramp];
 /** Connections of a ramp send at an interval: their number grows, and with it the rate. */
 const otherLoads = ["ratePerSecond", "inflight", "stages", "scheduleFile"];
 

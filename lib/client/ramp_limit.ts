@@ -159,8 +159,8 @@ const serverWords: Readonly<Record<string, string>> = {
   "fd-limit": "it has no file descriptor left; raise ulimit -n there",
 };
 const serverNames: Readonly<Record<string, string>> = {
-  "max-connections": "server's maximum of connections",
-  "fd-limit": "server's file descriptors",
+  "max-connections": "maximum of connections",
+  "fd-limit": "file descriptors",
 };
 
 const serverRefusals: Finder = (evidence) => {
@@ -233,7 +233,7 @@ const generatorCpu: Finder = (evidence) => {
     : "it did not get the CPU";
   return {
     side: "client",
-    name: "CPU of the generator",
+    name: "CPU",
     statement: `The generator was the limit: it picked messages up as late as ` +
       `${formatDuration(latenessP99Ns)} (p99), and ${time}; use a faster host, fewer messages ` +
       `(--interval), or several hosts.`,
@@ -249,7 +249,7 @@ const serverStands: Finder = (evidence) => {
       : `its statistics cannot be read any more (${server.failure})`;
     return {
       side: "server",
-      name: "server does not run",
+      name: "standstill",
       statement: `The server stands still or is gone: ${silence}, and ` +
         `${formatCount(answered)} of ${formatCount(evidence.sent)} messages were answered.`,
       evidence: serverLines(evidence),
@@ -259,7 +259,7 @@ const serverStands: Finder = (evidence) => {
   if (answered > 0 || evidence.sent === 0 || !isAcknowledged) return undefined;
   return {
     side: "server",
-    name: "server does not answer",
+    name: "no answers",
     statement:
       `The server has stopped answering: its kernel still acknowledges what is sent (round ` +
       `trip ${formatMs(path.medianRoundTripMs)}), and no program answers it.`,
@@ -275,7 +275,7 @@ const targetBuffers: Finder = (evidence) => {
   const stands = evidence.answered === 0 ? ", and it answers nothing at all" : "";
   return {
     side: "server",
-    name: "server's receive buffer",
+    name: "receive buffer",
     statement: `The server does not read as fast as datagrams come: its socket has dropped ` +
       `${formatCount(droppedByTarget)} of them${stands}.`,
     evidence: counterLines(evidence, /^Udp6?\./),
@@ -287,7 +287,7 @@ const serverCpu: Finder = (evidence) => {
   if (server === undefined || !(server.cores >= busyCores)) return undefined;
   return {
     side: "server",
-    name: "CPU of the server",
+    name: "CPU",
     statement: `The server has no CPU time left: it uses ${formatCores(server.cores)}; let it ` +
       `use more processes (--workers), or a faster host.`,
     evidence: serverLines(evidence),
@@ -307,7 +307,7 @@ const refusals: Finder = (evidence) => {
     : "refuses new connections";
   return {
     side: "server",
-    name: "refused by the server",
+    name: "refusals",
     statement: `The target ${how} (${most?.firstDetail ?? "no detail"}), and open ones ` +
       `${evidence.closed > 0 ? "end too" : "go on"}: it holds no more than it has, by a limit of ` +
       `its own or of its host${
@@ -326,7 +326,7 @@ const endedByPeer: Finder = (evidence) => {
     most.kind === "unreachable";
   return {
     side: isSilent ? "peer-or-path" : "server",
-    name: "open connections end",
+    name: "ended connections",
     statement: `${formatCount(evidence.closed)} connections in use ended unasked ` +
       `(${most?.firstDetail ?? "no detail"}): ${
         isSilent
@@ -348,7 +348,7 @@ const slowPath: Finder = (evidence) => {
   if (path === undefined || !(isSlow || (isLossy && evidence.failed === 0))) return undefined;
   return {
     side: "path",
-    name: isSlow ? "network delay or throughput" : "packet loss",
+    name: isSlow ? "delay or throughput" : "packet loss",
     statement: `The network is the limit: its own round trip is ` +
       `${formatMs(path.medianRoundTripMs)}, below any program of the target, ` +
       `${
@@ -365,7 +365,7 @@ const slowPeer: Finder = (evidence) => {
   if (path === undefined || knee.affected === "new") return undefined;
   return {
     side: "server",
-    name: "server's own time",
+    name: "slow answers",
     statement: `The server answers too slowly: the network and the target's kernel take ` +
       `${formatMs(path.medianRoundTripMs)} for a round trip, and the rest of the ` +
       `${formatDuration(responseP99Ns)} (p99) passes in the server.`,
@@ -378,7 +378,7 @@ const unansweredConnects: Finder = (evidence) => {
   if (silent === 0 || evidence.failed === 0) return undefined;
   return {
     side: "peer-or-path",
-    name: "connects without an answer",
+    name: "unanswered connects",
     statement: `New connections get no answer: the target's queue of connections is full, or ` +
       `something on the way drops them (a firewall, a full connection tracking table). Nothing on ` +
       `this host does.`,

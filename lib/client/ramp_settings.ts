@@ -127,7 +127,9 @@ export function ownLimit({ connections, limit }: MostConnections): RampLimit {
       `${limit} allow were opened, and nothing broke; ${mend}, or use further hosts.`,
     evidence: [
       isFds
-        ? `RLIMIT_NOFILE: ${formatCount(fdLimits().soft)}, of which ${reservedFds} are kept in reserve`
+        ? `RLIMIT_NOFILE: ${
+          formatCount(fdLimits().soft)
+        }, of which ${reservedFds} are kept in reserve`
         : `memory: ${formatBytes(availableMemoryBytes())} available`,
     ],
   };

@@ -110,13 +110,13 @@ export class RampWatch {
       (isComplete ? this.#detector.endOfAttempts() : undefined);
     if (knee === undefined) return;
     this.#isOver = true;
-    // Now, while the sockets are still there.
-    this.#evidence = gatherEvidence(knee, this.#samples, this.#gathering);
     this.#of.broken(
       `issues started at ${knee.connections} active connections (${
         knee.broken.map(({ condition, measured }) => `${condition}: ${measured}`).join("; ")
       }); ending the ramp`,
     );
+    // While the sockets are still there, and no more are asked for.
+    this.#evidence = gatherEvidence(knee, this.#samples, this.#gathering);
   }
 
   /** The run has ended: names the limit, where it met one. */

@@ -5,6 +5,7 @@ import type { Io } from "../report/io.ts";
 import { identityOf } from "../report/run_identity.ts";
 import { parseExpectation } from "../stats/expectations.ts";
 import type { ClientSnapshot } from "../stats/snapshot.ts";
+import { judgeRamp, rampExitCode } from "../stats/ramp_verdict.ts";
 import { withoutConnections } from "../stats/stop_reason.ts";
 import { exitCodeOf, judge } from "../stats/verdict.ts";
 import { type Endpoint, parseEndpoint } from "../transport/endpoint.ts";
@@ -13,6 +14,9 @@ import { dialSettings, readText } from "./dialing.ts";
 import { loadSettings } from "./load_plan.ts";
 import { LocalMeasurement } from "./local_measurement.ts";
 import { checkForScheme, type ClientSettings } from "./options.ts";
+import type { Measurement } from "./measurement.ts";
+import { fillInRamp, isRamp, type MostConnections } from "./ramp_settings.ts";
+import { RampWatch } from "./ramp_watch.ts";
 import { Results } from "./results.ts";
 import { planSources } from "./sources.ts";
 
@@ -24,48 +28,75 @@ import { planSources } from "./sources.ts";
  * @throws {HoldfastError} the run could not begin.
  */
 export async function run(
-  commandLine: CommandLine<ClientSettings>,
+  given: CommandLine<ClientSettings>,
   io: Io,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  const endpoint = targetOf(given);
+  const { commandLine, most, notes } = fillInRamp(given, endpoint);
   const { settings } = commandLine;
-  const endpoint = targetOf(commandLine);
   const expectations = settings.expectations.map(parseExpectation);
   const plan = loadSettings(settings, await scheduleText(settings, io));
   requireDescriptors(endpoint.scheme, settings);
-  const sources = await planSources(endpoint, settings);
-  if (sources?.note !== undefined && !settings.quiet) io.note(sources.note);
+  const sources = await planSources(endpoint, settings, settings.connections, most !== undefined);
+  const hints = [...notes, ...(sources?.note === undefined ? [] : [sources.note])];
+  if (!settings.quiet) { for (const hint of hints) io.note(hint); }
   const dialing = dialSettings(settings, sources?.table);
+  const ramp = await openRamp(settings, endpoint, most, (line) => {
+    if (!settings.quiet) io.note(line);
+    measurement?.finish();
+  });
+  let measurement: Measurement | undefined;
   const results = new Results(settings, io);
   try {
     const run = identityOf(commandLine);
-    const measurement = await LocalMeasurement.create({
+    measurement = await LocalMeasurement.create({
       endpoint,
       settings,
       plan,
       dialing,
       run,
-      second: (...second) => results.second(...second),
+      second: (...second) => {
+        results.second(...second);
+        ramp?.second(...second);
+      },
       ...(results.trace === undefined ? {} : { trace: results.trace }),
     });
     results.start(run);
-    const stats = serve(commandLine, io, () => measurement.snapshot());
+    const load = measurement;
+    const read = (): ClientSnapshot =>
+      ramp === undefined ? load.snapshot() : { ...load.snapshot(), ramp: ramp.report() };
+    const stats = serve(commandLine, io, read);
     try {
-      await measurement.run(signal);
+      await load.run(signal);
     } finally {
       stats?.stop();
     }
-    const measured = measurement.snapshot();
-    const verdict = judge(measured, {
+    await ramp?.end(load.snapshot());
+    const measured = read();
+    const judged = judge(measured, {
       expectations,
       maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
     });
+    const verdict = judgeRamp(judged, measured);
     const snapshot: ClientSnapshot = { ...measured, verdict };
     results.finish(snapshot);
     return exitCode(snapshot, io);
   } finally {
     results.close();
+    ramp?.close();
   }
+}
+
+/** What watches a run that opens connections until something breaks. */
+async function openRamp(
+  settings: ClientSettings,
+  endpoint: Endpoint,
+  most: MostConnections | undefined,
+  broken: (line: string) => void,
+): Promise<RampWatch | undefined> {
+  if (!isRamp(settings)) return undefined;
+  return await RampWatch.open({ settings, endpoint, most, broken });
 }
 
 /** @throws {UsageError} there is not exactly one endpoint, or options have no meaning on it. */
@@ -111,6 +142,8 @@ function serve(
 function exitCode(snapshot: ClientSnapshot, io: Io): ExitCode {
   const { verdict, interrupted, endpoint } = snapshot;
   if (interrupted || verdict?.kind !== "stopped-by-limit") return exitCodeOf(verdict, interrupted);
+  const ofRamp = rampExitCode(snapshot.ramp, verdict);
+  if (ofRamp !== undefined) return ofRamp;
   io.note(`holdfast: ${endpoint}: ${verdict.reasons[0]}`);
   return withoutConnections(snapshot)?.isOfHost === true
     ? exitCodes.hostLimit

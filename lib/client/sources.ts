@@ -31,6 +31,7 @@ const spareShare = 1 / 64;
  * Reads the socket tables of the host, about 2 µs for each of its sockets.
  *
  * @param connections over all workers.
+ * @param mayRunOut too few ports are no error: a ramp finds out how many there are.
  * @returns undefined where the kernel chooses.
  * @throws {HostLimitError} the host has too few ports, or does not have an address.
  * @throws {UsageError} the addresses do not lead to the target.
@@ -40,14 +41,16 @@ export async function planSources(
   endpoint: Endpoint,
   settings: ClientSettings,
   connections: number = settings.connections,
+  mayRunOut = false,
 ): Promise<SourcePlan | undefined> {
   const sockets = endpoint.scheme === "quic"
     ? Math.ceil(connections / settings.connectionsPerSocket)
     : connections;
-  if (settings.sources.length > 0) return await fromAddresses(endpoint, settings, sockets);
+  const least = mayRunOut ? 1 : sockets;
+  if (settings.sources.length > 0) return await fromAddresses(endpoint, settings, sockets, least);
   const targets = await resolveHost(endpoint.host);
-  if (settings.sourcePorts !== undefined) return fromPorts(endpoint, settings, targets, sockets);
-  return kernelsChoice(endpoint, targets, sockets);
+  if (settings.sourcePorts !== undefined) return fromPorts(endpoint, settings, targets, least);
+  return kernelsChoice(endpoint, targets, sockets, mayRunOut);
 }
 
 /** `--source-ports` alone: on whatever address the route to the target has. */
@@ -73,6 +76,7 @@ async function fromAddresses(
   endpoint: Endpoint,
   settings: ClientSettings,
   sockets: number,
+  least: number,
 ): Promise<SourcePlan> {
   const addresses = listAddresses(settings.sources.flat(), Math.max(1, sockets));
   const hasFamily = (isIPv6: boolean) =>
@@ -84,7 +88,7 @@ async function fromAddresses(
     ? kernelsTable(endpoint, targets, addresses)
     : tableOf(endpoint, targets, addresses, own);
   const free = freePairs(table, targets[0]!);
-  if (free >= sockets) return { table };
+  if (free >= least) return { table };
   const more = own === undefined
     ? "give further addresses with --source, or more ports of each with --source-ports 1024-65535"
     : "give further addresses with --source, or a wider range of --source-ports";
@@ -151,6 +155,7 @@ function kernelsChoice(
   endpoint: Endpoint,
   targets: readonly string[],
   sockets: number,
+  mayRunOut: boolean,
 ): SourcePlan | undefined {
   const range = ephemeralPorts();
   if (range === undefined) return undefined;
@@ -161,6 +166,7 @@ function kernelsChoice(
   const isLoopback = isLoopbackAddress(first);
   const spread = isLoopback ? overLoopback(endpoint, targets, sockets) : undefined;
   if (spread !== undefined) return spread;
+  if (mayRunOut) return undefined;
   const more = isLoopback
     ? "name the target as 127.0.0.1, which has all of 127.0.0.0/8 to start from (::1 is a single " +
       "address)"

@@ -56,6 +56,7 @@ export class ConnectionPool {
   /** Attempts are made in the order of ids: everything below has been settled. */
   private oldestPending = 0;
   private startNs = 0;
+  private isOpening = true;
   private readonly share: Share;
 
   constructor(
@@ -75,9 +76,14 @@ export class ConnectionPool {
     this.startNs = atNs;
   }
 
+  /** No further attempts are made. */
+  stopOpening(): void {
+    this.isOpening = false;
+  }
+
   /** When the next attempt is due (clock time); Infinity when all were made. */
   get nextAttemptNs(): number {
-    if (this.attempted >= this.settings.connections) return Infinity;
+    if (this.attempted >= this.settings.connections || !this.isOpening) return Infinity;
     const { index, of } = this.share;
     return this.startNs + this.plannedNs(index + this.attempted * of);
   }
@@ -99,7 +105,7 @@ export class ConnectionPool {
 
   /** Every attempt was made and has succeeded or failed. */
   get isSettled(): boolean {
-    return this.attempted === this.settings.connections &&
+    return (this.attempted === this.settings.connections || !this.isOpening) &&
       this.opened + this.failed === this.attempted;
   }
 

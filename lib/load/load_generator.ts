@@ -300,7 +300,12 @@ export class LoadGenerator implements ConnectionHandlers {
   finish(): void {
     const { times } = this;
     const atNs = nowNs();
-    if (times.phase === "ramp") {
+    this.pool.stopOpening();
+    if (times.phase === "ramp" && this.settings.ramp !== undefined) {
+      // Measured already: it ends as a steady phase does.
+      times.phase = "steady";
+      times.cut(atNs);
+    } else if (times.phase === "ramp") {
       times.cut(atNs);
       this.beginDrain(atNs);
     } else if (times.isSending) {

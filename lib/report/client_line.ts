@@ -38,7 +38,9 @@ export class ClientLine {
     if (snapshot.phase === "ramp") {
       parts.push(`${perSecond(connections.opened - last.opened).padStart(10)} opened`);
     }
-    if (snapshot.arrivals !== "none" && snapshot.phase !== "ramp") {
+    if (
+      snapshot.arrivals !== "none" && (snapshot.phase !== "ramp" || snapshot.overdue !== undefined)
+    ) {
       parts.push(
         `${perSecond(messages.sent - last.sent).padStart(11)} out`,
         `${perSecond(messages.answered - last.answered).padStart(11)} back`,

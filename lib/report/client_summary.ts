@@ -20,6 +20,7 @@ import type {
 } from "../stats/snapshot.ts";
 import { alignRight, hanging, labelColumns, labelled, labelledList } from "./columns.ts";
 import { failureLines } from "./failure_lines.ts";
+import { rampSummary } from "./ramp_summary.ts";
 import { usageText } from "./usage_text.ts";
 
 /** The final report of a client, at most 100 columns wide. */
@@ -30,6 +31,7 @@ export function clientSummary(snapshot: ClientSnapshot): string[] {
     messageCounts(snapshot),
     times(snapshot),
     circumstances(snapshot),
+    rampSummary(snapshot.ramp),
     expectations(snapshot.verdict),
     verdict(snapshot.verdict),
   ];

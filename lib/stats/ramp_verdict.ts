@@ -18,7 +18,8 @@ export function judgeRamp(base: Verdict, snapshot: ClientSnapshot): Verdict {
   if (messages.sent > 0 && messages.answered === 0) return base;
   const { knee, limit } = ramp;
   if (limit === undefined) {
-    const held = `All ${formatCount(connections.requested)} connections were opened and held, and ` +
+    const held =
+      `All ${formatCount(connections.requested)} connections were opened and held, and ` +
       `nothing broke: the limit is higher.`;
     return base.kind === "ok" || base.kind === "expectation-failed"
       ? { ...base, reasons: [held, ...base.reasons] }

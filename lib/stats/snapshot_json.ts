@@ -3,6 +3,7 @@ import { failureKinds } from "./failure.ts";
 import { Histogram } from "./histogram.ts";
 import { type HistogramSummary, summarize } from "./histogram_summary.ts";
 import * as read from "./json_fields.ts";
+import { readRamp } from "./ramp_json.ts";
 import {
   type ClientHistograms,
   type ClientSnapshot,
@@ -150,6 +151,10 @@ function readClient(object: read.Fields): ClientSnapshot {
     verdict: object["verdict"] === undefined
       ? undefined
       : readVerdict(read.object(object, "verdict")),
+    ...(object["overdue"] === undefined ? {} : {
+      overdue: read.list(object, "overdue").map((each) => read.numbers(each, ["afterMs", "count"])),
+    }),
+    ...(object["ramp"] === undefined ? {} : { ramp: readRamp(read.object(object, "ramp")) }),
   };
 }
 

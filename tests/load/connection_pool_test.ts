@@ -152,3 +152,36 @@ test("achievedPerSecond is opens by time from the first attempt to the last open
   const { achievedPerSecond } = pool;
   assert.ok(achievedPerSecond >= 2 / took - 0.01 && achievedPerSecond < 2 / 0.095);
 });
+
+test("nextAttemptNs pauses after each step, and stopOpening() ends the attempts", () => {
+  const connected: number[] = [];
+  const pool = new ConnectionPool(
+    {
+      connections: 100,
+      connectsPerSecond: 1000,
+      connectTimeoutNs: 1e12,
+      step: { connections: 10, holdNs: 2e9 },
+    },
+    { connect: (id) => connected.push(id), terminate() {} },
+    new LatencyRecorder(),
+  );
+  pool.start(0);
+  // 10 attempts in 10 ms, then 2 s of nothing.
+  pool.step(1e9);
+  assert.equal(connected.length, 10);
+  assert.equal(pool.nextAttemptNs, 2.01e9);
+  pool.step(2.01e9);
+  assert.equal(connected.length, 11);
+  pool.step(4e9);
+  assert.equal(connected.length, 20);
+  assert.equal(pool.nextAttemptNs, 4.02e9);
+  // 99 attempts after the first, and nine pauses before the last of them.
+  assert.ok(Math.abs(pool.plannedPerSecond - 99 / 18.099) < 1e-9);
+  for (const id of connected) pool.markOpen(id);
+  assert.equal(pool.isSettled, false);
+  pool.stopOpening();
+  assert.equal(pool.nextAttemptNs, Infinity);
+  pool.step(1e12);
+  assert.equal(connected.length, 20);
+  assert.equal(pool.isSettled, true);
+});

@@ -106,7 +106,8 @@ test("resolve() refuses options that have no effect", () => {
   refuses({ keyFile: "c" }, "--key has no effect without --cert");
   refuses(
     { sizeBytes: "5" },
-    "--size has no effect without --rate, --stages, --schedule, --interval or --inflight",
+    "--size has no effect without --rate, --stages, --schedule, --interval, --inflight, " +
+      "--connections max, --step or --break-when",
   );
   refuses(
     { ...rate, scheduleFormat: "slope" },
