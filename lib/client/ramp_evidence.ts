@@ -1,7 +1,7 @@
-import { networkInterfaces } from "node:os";
 import { difference, type KernelCounters } from "../host/kernel_counters.ts";
 import { availableMemoryBytes, type EphemeralPorts, ephemeralPorts } from "../host/limits.ts";
 import { fdLimits } from "../host/libc.ts";
+import { isLocalAddress } from "../host/local_addresses.ts";
 import { type NetworkGauges, readNetworkGauges } from "../host/network_gauges.ts";
 import {
   type PathSample,
@@ -9,7 +9,7 @@ import {
   samplePaths,
   type TargetSockets,
 } from "../host/target_sockets.ts";
-import { canonicalAddress } from "../host/used_ports.ts";
+
 import type { Knee } from "../stats/ramp.ts";
 import type {
   ClientSnapshot,
@@ -161,7 +161,7 @@ export function gatherEvidence(
   return {
     scheme: endpoint.scheme,
     target: `${endpoint.host}:${endpoint.port}`,
-    isLocal: addresses.length > 0 && addresses.every(isOwnAddress),
+    isLocal: addresses.length > 0 && addresses.every(isLocalAddress),
     knee,
     windowMs: now.atMs - before.atMs,
     failures: failuresBetween(before.failures, now.failures),
@@ -258,13 +258,4 @@ export function serverEvidence(
     silentMs: stats.silentMs,
     failure: stats.failure,
   };
-}
-
-function isOwnAddress(address: string): boolean {
-  const canonical = canonicalAddress(address);
-  if (canonical === undefined) return false;
-  if (canonical === "::1" || canonical.startsWith("127.")) return true;
-  return Object.values(networkInterfaces()).flat().some((each) =>
-    each !== undefined && canonicalAddress(each.address) === canonical
-  );
 }

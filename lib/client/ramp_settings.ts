@@ -1,4 +1,5 @@
 import { HostLimitError, UsageError } from "../errors.ts";
+import { bytesPerConnection, perDescriptor } from "../host/capacity.ts";
 import { availableMemoryBytes, reservedFds } from "../host/limits.ts";
 import { fdLimits } from "../host/libc.ts";
 import type { CommandLine } from "../options/command_line.ts";
@@ -12,15 +13,6 @@ import type { ClientSettings } from "./options.ts";
 /** How often a connection of a ramp sends where `--interval` does not say. */
 export const defaultIntervalMs = 1000;
 
-/** What a connection may take of this host's memory, in its process and in the kernel. */
-const bytesEach: Readonly<Record<Scheme, number>> = {
-  tcp: 6_000,
-  tls: 16_000,
-  udp: 4_000,
-  ws: 8_000,
-  wss: 18_000,
-  quic: 80_000,
-};
 /** The rest of the memory is for everything else. */
 const usableMemory = 0.8;
 /** Ids are kept in 32-bit arrays; nobody has asked for more than a part of this yet. */
@@ -44,9 +36,16 @@ export interface MostConnections {
 
 /** How many connections this process may and can hold, ports and the target aside. */
 export function mostConnections(scheme: Scheme, connectionsPerSocket: number): MostConnections {
-  const perSocket = scheme === "quic" ? connectionsPerSocket : 1;
-  const byFds = (Math.min(fdLimits().soft, mostIds) - reservedFds) * perSocket;
-  const byMemory = Math.floor(availableMemoryBytes() * usableMemory / bytesEach[scheme]);
+  const question = {
+    role: "client",
+    kind: scheme,
+    workers: 1,
+    connectionsPerSocket,
+    // Where it is elsewhere, that only leaves some memory over.
+    isTargetLocal: true,
+  } as const;
+  const byFds = (Math.min(fdLimits().soft, mostIds) - reservedFds) * perDescriptor(question);
+  const byMemory = Math.floor(availableMemoryBytes() * usableMemory / bytesPerConnection(question));
   const connections = Math.max(0, Math.min(byFds, byMemory, mostIds));
   return { connections, limit: byFds <= byMemory ? "file descriptors" : "memory" };
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { contentOf, sysctlNumber } from "./kernel_file.ts";
+import { readSocketMemory } from "./socket_memory.ts";
 
 /** What the network stack holds at the moment, beside what it may hold; NaN where not known. */
 export interface NetworkGauges {
@@ -15,46 +16,25 @@ export interface NetworkGauges {
   readonly tcpTimeWait: number;
 }
 
-const pageBytes = 4096;
-
 /** Reads them all, about 100 µs. */
 export function readNetworkGauges(): NetworkGauges {
-  const { orphans, timeWait, pages } = parseSockstat(contentOf("/proc/net/sockstat"));
-  const [, pressurePages, maxPages] = numbersOf(contentOf("/proc/sys/net/ipv4/tcp_mem"));
-  const netfilter = "/proc/sys/net/netfilter/nf_conntrack";
+  const { pageBytes, tcp } = readSocketMemory();
+  const { orphans, timeWait } = parseOrphans(contentOf("/proc/net/sockstat"));
   return {
-    conntrackCount: numberIn(`${netfilter}_count`),
-    conntrackMax: numberIn(`${netfilter}_max`),
-    tcpMemoryBytes: pages * pageBytes,
-    tcpPressureBytes: (pressurePages ?? NaN) * pageBytes,
-    tcpMaxBytes: (maxPages ?? NaN) * pageBytes,
+    conntrackCount: sysctlNumber("net.netfilter.nf_conntrack_count") ?? NaN,
+    conntrackMax: sysctlNumber("net.netfilter.nf_conntrack_max") ?? NaN,
+    tcpMemoryBytes: (tcp?.used ?? NaN) * pageBytes,
+    tcpPressureBytes: (tcp?.pressure ?? NaN) * pageBytes,
+    tcpMaxBytes: (tcp?.max ?? NaN) * pageBytes,
     tcpOrphans: orphans,
-    tcpMaxOrphans: numberIn("/proc/sys/net/ipv4/tcp_max_orphans"),
+    tcpMaxOrphans: sysctlNumber("net.ipv4.tcp_max_orphans") ?? NaN,
     tcpTimeWait: timeWait,
   };
 }
 
-/** The TCP line of `/proc/net/sockstat`; NaN for what is not there. */
-export function parseSockstat(
-  text: string,
-): { orphans: number; timeWait: number; pages: number } {
+/** What the TCP line of `/proc/net/sockstat` says of them; NaN for what is not there. */
+export function parseOrphans(text: string): { orphans: number; timeWait: number } {
   const line = /^TCP: .*$/m.exec(text)?.[0] ?? "";
-  const figure = (name: string) => Number(new RegExp(`\\b${name} (\\d+)\\b`).exec(line)?.[1]);
-  return { orphans: figure("orphan"), timeWait: figure("tw"), pages: figure("mem") };
-}
-
-function numbersOf(text: string): number[] {
-  return text.trim().split(/\s+/).filter((word) => /^\d{1,18}$/.test(word)).map(Number);
-}
-
-function numberIn(path: string): number {
-  return numbersOf(contentOf(path))[0] ?? NaN;
-}
-
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
+  const figure = (name: string) => Number(new RegExp(`\\b${name} (\\d{1,15})\\b`).exec(line)?.[1]);
+  return { orphans: figure("orphan"), timeWait: figure("tw") };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { contentOf } from "./kernel_file.ts";
 import { type TcpPath, tcpPath } from "./libc.ts";
 
 /** What the sockets of this network namespace tell of a target, as far as the kernel shows it. */
@@ -92,12 +92,4 @@ export function samplePaths(ports: PortSpan, openFds: number): PathSample | unde
     unacknowledgedShare: paths.filter(({ unacknowledged }) => unacknowledged > 0).length /
       paths.length,
   };
-}
-
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
 }
