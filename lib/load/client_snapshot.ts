@@ -24,6 +24,7 @@ export function clientSnapshot(
   context: SnapshotContext,
 ): ClientSnapshot {
   const { settings, ledger, codec, meter, recorder } = generator;
+  const { outages, servers } = generator.upkeep;
   const atNs = Math.min(nowNs(), generator.times.doneNs);
   const steadyNs = Math.max(
     0,
@@ -66,6 +67,8 @@ export function clientSnapshot(
       steadyCpuWaitShare: shareOf(used.cpuWaitSeconds),
       heldBackSends: generator.sender.heldBackSends,
     },
+    ...(outages === undefined ? {} : { outages: outages.report(atNs) }),
+    ...(servers === undefined ? {} : { servers: servers.spread() }),
     verdict: context.verdict,
     ...overdue(generator, atNs),
   };
@@ -94,16 +97,20 @@ function overdue(
 const shortestRampSeconds = 0.1;
 
 function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
-  const { connections, share = wholeOf(connections) } = settings;
+  const { connections, share = wholeOf(connections), reconnect, recyclePerSecond } = settings;
   const plannedRampSeconds = (share.connections - 1) / pool.plannedPerSecond;
   return {
     requested: connections,
     attempted: pool.attempted,
     opened: pool.opened,
-    open: pool.openCount,
+    open: pool.openCount + pool.leavingCount,
     failed: pool.failed,
     lost: pool.lost,
     lostUnused: pool.lostUnused,
+    ...(reconnect === undefined && recyclePerSecond === undefined
+      ? {}
+      : { reopened: pool.reopened }),
+    ...(recyclePerSecond === undefined ? {} : { recycled: pool.recycled }),
     failures: pool.failures.counts(),
     requestedPerSecond: plannedRampSeconds < shortestRampSeconds
       ? 0

@@ -6,6 +6,7 @@ export class LatencyRecorder {
   readonly response = new IntervalHistogram();
   readonly service = new IntervalHistogram();
   readonly connect = new IntervalHistogram();
+  readonly reconnect = new IntervalHistogram();
   readonly scheduleError = new IntervalHistogram();
   readonly lateness = new IntervalHistogram();
 
@@ -24,6 +25,7 @@ export class LatencyRecorder {
       response: take(this.response),
       service: take(this.service),
       connect: take(this.connect),
+      ...(this.reconnect.count > 0 ? { reconnect: take(this.reconnect) } : {}),
       scheduleError: take(this.scheduleError),
       lateness: take(this.lateness),
     };

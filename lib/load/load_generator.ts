@@ -4,7 +4,9 @@ import type { Failure } from "../stats/failure.ts";
 import type { ClientHistograms } from "../stats/snapshot.ts";
 import type { ConnectionHandlers, Dialer, TransportTraits } from "../transport/transport.ts";
 import { ClosedLoop } from "./closed_loop.ts";
-import { ConnectionPool, type PoolSettings } from "./connection_pool.ts";
+import { ConnectionPool } from "./connection_pool.ts";
+import { ConnectionUpkeep, silent } from "./connection_upkeep.ts";
+import { Identifier } from "./identifier.ts";
 import { LatencyRecorder } from "./latency_recorder.ts";
 import { MessageLedger } from "./ledger.ts";
 import { holding, type LoadLoop } from "./load_loop.ts";
@@ -13,9 +15,11 @@ import { createMessageSource } from "./message_source.ts";
 import type { MessageTrace } from "./message_trace.ts";
 import { OpenLoop } from "./open_loop.ts";
 import { Pacer } from "./pacer.ts";
-import { Receiver } from "./receiver.ts";
+import type { PoolSettings } from "./pool_settings.ts";
+import { Receiver, type ReceiverEvents } from "./receiver.ts";
 import { RunTimes } from "./run_times.ts";
 import { Sender } from "./sender.ts";
+import { silentMessages } from "./silence_watch.ts";
 import { SteadyMeter } from "./steady_meter.ts";
 import { unreadableAnswer } from "./unreadable_answer.ts";
 
@@ -58,6 +62,7 @@ export class LoadGenerator implements ConnectionHandlers {
   readonly sender: Sender;
   readonly receiver: Receiver;
   readonly meter: SteadyMeter;
+  readonly upkeep: ConnectionUpkeep;
 
   readonly times = new RunTimes();
   readonly codec: Codec;
@@ -86,14 +91,18 @@ export class LoadGenerator implements ConnectionHandlers {
     // Handlers that are called before there is a generator have nothing to report to.
     // deno-lint-ignore prefer-const
     let generator: LoadGenerator | undefined;
-    const dialer = await surroundings.dial({
+    const handlers: ConnectionHandlers = {
       open: (id) => generator?.open(id),
       data: (id, bytes) => generator?.data(id, bytes),
       drain: (id) => generator?.drain(id),
       end: (id) => generator?.end(id),
       close: (id, failure) => generator?.close(id, failure),
-    });
-    generator = new LoadGenerator(settings, dialer, surroundings);
+    };
+    const identifier = settings.identify
+      ? new Identifier(settings.connections, handlers)
+      : undefined;
+    const dialer = await surroundings.dial(identifier?.below ?? handlers);
+    generator = new LoadGenerator(settings, identifier?.attach(dialer) ?? dialer, surroundings);
     return generator;
   }
 
@@ -112,6 +121,7 @@ export class LoadGenerator implements ConnectionHandlers {
       timeoutNs: settings.replyTimeoutMs * 1e6,
       sequenceBits: codec.sequenceBits,
     });
+    this.upkeep = new ConnectionUpkeep(settings, dialer, this);
     this.pool = new ConnectionPool(
       {
         connections,
@@ -119,9 +129,11 @@ export class LoadGenerator implements ConnectionHandlers {
         connectTimeoutNs: settings.connectTimeoutMs * 1e6,
         ...(settings.share === undefined ? {} : { share: settings.share }),
         ...stepOf(settings),
+        ...this.upkeep.reopenSettings(),
       },
       dialer,
       this.recorder,
+      this.upkeep,
     );
     this.sender = new Sender(connections, codec, this.ledger, this.recorder, dialer, trace);
     this.receiver = new Receiver(
@@ -129,18 +141,25 @@ export class LoadGenerator implements ConnectionHandlers {
       codec,
       this.ledger,
       this.recorder,
-      {
-        ended: (id) => this.loop.messageEnded(id),
-        unreadable: (id, bytes, offset) => {
-          this.abort(id, this.unreadable ??= unreadableAnswer(bytes, offset));
-        },
-      },
+      this.receiverEvents(),
       trace,
     );
     this.meter = new SteadyMeter(this.sender, this.receiver);
     this.loop = this.createLoop();
-    this.ledger.timedOut = (id) => this.loop.messageEnded(id);
+    this.ledger.timedOut = (id, intendedNs) => this.messageTimedOut(id, intendedNs);
     this.pacer = new Pacer((atNs) => this.step(atNs));
+  }
+
+  private receiverEvents(): ReceiverEvents {
+    const unreadable: ReceiverEvents["unreadable"] = (id, bytes, offset) => {
+      this.abort(id, this.unreadable ??= unreadableAnswer(bytes, offset));
+    };
+    if (!this.upkeep.needsProof) return { ended: (id) => this.loop.messageEnded(id), unreadable };
+    const ended = (id: number) => {
+      this.pool.prove(id);
+      this.loop.messageEnded(id);
+    };
+    return { ended, unreadable };
   }
 
   private createLoop(): LoadLoop {
@@ -170,6 +189,7 @@ export class LoadGenerator implements ConnectionHandlers {
       this.meter.start();
     }
     this.pool.start(startNs);
+    this.upkeep.start(startNs);
     this.loop.start(startNs);
     if (this.settings.measuresRamp === true) this.beginPlan(startNs);
     const done = new Promise<void>((resolve) => this.resolve = resolve);
@@ -188,8 +208,11 @@ export class LoadGenerator implements ConnectionHandlers {
    * each orderly end holds a port of this host in TIME_WAIT, and a next run would miss it.
    */
   private async leave(): Promise<void> {
-    this.leaving = this.pool.openCount;
+    this.leaving = this.pool.openCount + this.pool.leavingCount;
     if (this.leaving > orderlyEnds) return;
+    for (let id = 0; this.pool.leavingCount > 0 && id < this.settings.connections; id++) {
+      if (this.pool.isLeaving(id)) this.dialer.close(id);
+    }
     for (let place = 0; place < this.pool.openCount; place++) {
       this.dialer.close(this.pool.openAt(place));
     }
@@ -222,18 +245,40 @@ export class LoadGenerator implements ConnectionHandlers {
 
   close(id: number, failure: Failure | undefined): void {
     if (this.times.phase === "done") this.leaving--;
-    else if (this.pool.markClosed(id, failure)) this.forget(id);
+    else {
+      const inFlight = this.ledger.inFlightOn(id);
+      const lostBefore = this.pool.lost;
+      if (!this.pool.markClosed(id, failure)) return;
+      this.upkeep.messagesLost(inFlight, this.ledger.openOn(id) - inFlight);
+      if (this.pool.lost > lostBefore && !this.receiver.hasAnswered(id)) this.pool.lostUnused++;
+      this.forget(id);
+    }
   }
 
-  private abort(id: number, failure: Failure): void {
-    if (this.times.phase === "done" || !this.pool.isOpen(id)) return;
+  /**
+   * @param sinceNs since when it was of no use, where that was before now.
+   * @param missed messages that were lost until then.
+   */
+  private abort(id: number, failure: Failure, sinceNs?: number, missed = 0): void {
+    const { pool, ledger } = this;
+    if (this.times.phase === "done" || !(pool.isOpen(id) || pool.isLeaving(id))) return;
+    const inFlight = ledger.inFlightOn(id);
+    const waiting = ledger.openOn(id) - inFlight;
+    if (!this.receiver.hasAnswered(id)) pool.lostUnused++;
     this.forget(id);
-    this.pool.abort(id, failure);
+    pool.abort(id, failure, sinceNs);
+    this.upkeep.messagesLost(inFlight + missed, waiting);
+  }
+
+  private messageTimedOut(id: number, intendedNs: number): void {
+    const sinceNs = this.upkeep.silentSinceNs(id, intendedNs);
+    if (Number.isNaN(sinceNs)) this.loop.messageEnded(id);
+    else this.abort(id, silent, sinceNs, silentMessages);
   }
 
   /** An open connection has ended before its time. */
   private forget(id: number): void {
-    if (!this.receiver.hasAnswered(id)) this.pool.lostUnused++;
+    this.upkeep.forget(id);
     this.ledger.closeConnection(id);
     this.sender.forget(id);
     this.receiver.forget(id);
@@ -243,6 +288,7 @@ export class LoadGenerator implements ConnectionHandlers {
     const { phase } = this.times;
     if (phase !== "drain") this.pool.step(atNs);
     this.ledger.expire(atNs);
+    this.upkeep.step(atNs, this.times.isSending && atNs < this.times.steadyEndNs);
     this.advancePhase(atNs);
     const isBehind = this.times.isPlanning && this.loop.sendDue(atNs);
     this.sender.flush();
@@ -256,6 +302,7 @@ export class LoadGenerator implements ConnectionHandlers {
       this.pool.nextAttemptNs,
       this.loop.nextDueNs(atNs),
       phase === "ramp" ? this.beginNs : Infinity,
+      this.upkeep.nextDueNs(atNs),
       phase === "warmup" ? steadyStartNs : Infinity,
       phase === "steady" ? steadyEndNs : Infinity,
       atNs + (phase === "ramp" ? shortSleepNs : longestSleepNs),
@@ -271,7 +318,7 @@ export class LoadGenerator implements ConnectionHandlers {
       this.meter.start();
     }
     if (times.isSending) {
-      if (this.pool.openCount === 0 && this.pool.isSettled) times.cut(atNs);
+      if (!this.pool.hasFuture) times.cut(atNs);
       if (atNs >= times.steadyEndNs && this.loop.isDone(atNs)) this.beginDrain(atNs);
     }
     if (times.phase === "drain" && (this.ledger.open === 0 || times.isDrainOver(atNs))) {
@@ -294,6 +341,7 @@ export class LoadGenerator implements ConnectionHandlers {
     this.pool.sortOpen();
     this.times.endRamp(atNs, this.settings.warmupMs, this.settings.durationMs);
     this.loop.begin(atNs);
+    this.upkeep.begin(atNs);
   }
 
   /** Ends the ramp or the steady phase now, in order: the last answers are awaited. */
@@ -326,6 +374,7 @@ export class LoadGenerator implements ConnectionHandlers {
 
   private beginDrain(atNs: number): void {
     this.loop.countUnsent();
+    this.upkeep.freeze(atNs);
     this.meter.end();
     this.times.beginDrain(atNs, this.settings.drainMs);
   }

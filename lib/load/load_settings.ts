@@ -1,3 +1,4 @@
+import type { BackoffSettings } from "./backoff.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Share } from "./share.ts";
 
@@ -27,7 +28,17 @@ export type Load =
   /** Connections are opened and held. */
   | { readonly kind: "none" };
 
-export interface LoadSettings {
+/** What becomes of connections in the course of a run. */
+export interface Upkeep {
+  /** Connections that are lost, or fail to open, are opened again after these waits. */
+  readonly reconnect?: BackoffSettings;
+  /** So many connections per second are closed and opened again. */
+  readonly recyclePerSecond?: number;
+  /** Each connection asks its server for its id, and counts as open with the answer. */
+  readonly identify?: boolean;
+}
+
+export interface LoadSettings extends Upkeep {
   /** Those of this generator. */
   readonly connections: number;
   /** Of the whole load, as are all rates. */

@@ -6,7 +6,7 @@ const initialCapacity = 1 << 16;
  * the arrays double when they are full. Slots below `head` are over, but keep what they hold until
  * the ring comes round.
  *
- * A message costs 34 bytes.
+ * A message costs 35 bytes.
  */
 export abstract class MessageRing {
   intendedNs = new Float64Array(initialCapacity);
@@ -18,7 +18,7 @@ export abstract class MessageRing {
   protected connection = new Int32Array(initialCapacity).fill(-1);
   protected state = new Uint8Array(initialCapacity);
   /** The connection's epoch when the message was entered. */
-  protected epoch = new Uint8Array(initialCapacity);
+  protected epoch = new Uint16Array(initialCapacity);
 
   protected capacity = initialCapacity;
   protected mask = initialCapacity - 1;
@@ -46,12 +46,12 @@ export abstract class MessageRing {
     this.next = this.moved(this.next, new Float64Array(capacity));
     this.connection = this.moved(this.connection, new Int32Array(capacity).fill(-1));
     this.state = this.moved(this.state, new Uint8Array(capacity));
-    this.epoch = this.moved(this.epoch, new Uint8Array(capacity));
+    this.epoch = this.moved(this.epoch, new Uint16Array(capacity));
     this.capacity = capacity;
     this.mask = capacity - 1;
   }
 
-  private moved<A extends Float64Array | Float32Array | Int32Array | Uint8Array>(
+  private moved<A extends Float64Array | Float32Array | Int32Array | Uint16Array | Uint8Array>(
     from: A,
     to: A,
   ): A {

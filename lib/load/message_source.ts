@@ -6,7 +6,7 @@ import { Random } from "./random.ts";
 import { constantSchedule, type Schedule } from "./schedule.ts";
 import { connectionsOf, type Share, wholeOf } from "./share.ts";
 
-/** Nothing is due on a connection that is not open. */
+/** Nothing is due on a connection that is not open, unless it is going to be opened again. */
 export const notDue = -1;
 /** A message is due, but there is no open connection to send it on. */
 export const noConnection = -2;
@@ -103,7 +103,8 @@ class RoundRobinSource extends PlannedSource implements MessageSource {
 
 /**
  * Every connection sends once per interval. With phases spread evenly that is a uniform plan over
- * all ids in turn, in which the turns of connections that are not open are left out.
+ * all ids in turn, in which the turns of connections that are not open are left out. Those of
+ * connections that are down and will be opened again are due, and cannot be sent.
  */
 class IntervalSource extends PlannedSource implements MessageSource {
   private readonly intervalNs: number;
@@ -124,10 +125,12 @@ class IntervalSource extends PlannedSource implements MessageSource {
     this.arrivals.advance();
     const { id } = this;
     this.id = id + 1 === this.connections ? 0 : id + 1;
-    return this.pool.isOpen(id) ? id : notDue;
+    if (this.pool.isOpen(id)) return id;
+    return this.pool.isDown(id) ? noConnection : notDue;
   }
 
   override expectedCount(fromNs: number, toNs: number): number {
-    return super.expectedCount(fromNs, toNs) * this.pool.openCount / this.connections;
+    const { openCount, downCount } = this.pool;
+    return super.expectedCount(fromNs, toNs) * (openCount + downCount) / this.connections;
   }
 }

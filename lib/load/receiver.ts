@@ -88,6 +88,11 @@ export class Receiver {
     return this.lastAnswered[connection]! >= 0;
   }
 
+  /** The highest sequence number that was answered on a connection; -1 when none was. */
+  lastAnsweredOn(connection: number): number {
+    return this.lastAnswered[connection]!;
+  }
+
   /** The connection is gone; a next one under this id starts afresh. */
   forget(connection: number): void {
     this.lastAnswered[connection] = -1;

@@ -35,6 +35,16 @@ export function numbers<Key extends string>(
   return Object.fromEntries(keys.map((key) => [key, number(fields, key)])) as Record<Key, number>;
 }
 
+/** A field that older snapshots do not have, and others need not have. */
+export function optional<Key extends string, Value>(
+  fields: Fields,
+  key: Key,
+  readValue: (fields: Fields, key: string) => Value,
+): { [Name in Key]?: Value } {
+  const found = fields[key] === undefined ? {} : { [key]: readValue(fields, key) };
+  return found as { [Name in Key]?: Value };
+}
+
 export function text(fields: Fields, key: string): string {
   const value = fields[key];
   return typeof value === "string" ? value : fail(key, value, "a text");

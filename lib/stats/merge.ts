@@ -1,5 +1,6 @@
 import { FailureTally } from "./failure_tally.ts";
 import { Histogram } from "./histogram.ts";
+import { addSpreads, mergeOutages } from "./outage.ts";
 import type {
   ClientHistograms,
   ClientSnapshot,
@@ -43,6 +44,12 @@ export function mergeClientSnapshots(list: readonly ClientSnapshot[]): ClientSna
     answerStatuses: sumByName(list.map((each) => each.answerStatuses)),
     histograms: mergeHistograms(list.map((each) => each.histograms)),
     generator: sumOf(list.map((each) => each.generator)),
+    ...present("outages", list.flatMap((each) => each.outages ?? []), mergeOutages),
+    ...present(
+      "servers",
+      list.flatMap(({ servers }) => servers === undefined ? [] : [servers]),
+      addSpreads,
+    ),
     verdict: undefined,
     ...mergeOverdue(list),
   };
@@ -108,26 +115,42 @@ function mergeConnections(list: readonly ConnectionCounts[]): ConnectionCounts {
     list.reduce((total, counts) => total + counts[key], 0);
   // They opened side by side: the time it took is that of the slowest.
   const openingMs = Math.max(0, ...list.map(openingMsOf));
-  const opened = sum("opened");
+  const add = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
   return {
     requested: sum("requested"),
     attempted: sum("attempted"),
-    opened,
+    opened: sum("opened"),
     open: sum("open"),
     failed: sum("failed"),
     lost: sum("lost"),
-    ...(list.every(({ lostUnused }) => lostUnused === undefined)
-      ? {}
-      : { lostUnused: list.reduce((total, counts) => total + (counts.lostUnused ?? 0), 0) }),
+    ...present("lostUnused", list.flatMap((counts) => counts.lostUnused ?? []), add),
+    ...present("reopened", list.flatMap((counts) => counts.reopened ?? []), add),
+    ...present("recycled", list.flatMap((counts) => counts.recycled ?? []), add),
     failures: mergeFailures(list.map((counts) => counts.failures)),
     requestedPerSecond: sum("requestedPerSecond"),
-    achievedPerSecond: openingMs > 0 ? opened / (openingMs / 1000) : 0,
+    achievedPerSecond: openingMs > 0 ? add(list.map(openedOnce)) / (openingMs / 1000) : 0,
     openingMs,
   };
 }
 
-function openingMsOf({ openingMs, opened, achievedPerSecond }: ConnectionCounts): number {
-  return openingMs ?? (achievedPerSecond > 0 ? opened / achievedPerSecond * 1000 : 0);
+function openingMsOf(counts: ConnectionCounts): number {
+  const { openingMs, achievedPerSecond } = counts;
+  if (openingMs !== undefined) return openingMs;
+  return achievedPerSecond > 0 ? openedOnce(counts) / achievedPerSecond * 1000 : 0;
+}
+
+/** Those that have been open at some time, each counted once. */
+function openedOnce({ opened, reopened = 0 }: ConnectionCounts): number {
+  return opened - reopened;
+}
+
+/** A field with the sum of what several snapshots have in it; without any it stays away. */
+function present<Name extends string, From, To>(
+  name: Name,
+  list: readonly From[],
+  merge: (list: readonly From[]) => To,
+): { [Key in Name]?: To } {
+  return (list.length === 0 ? {} : { [name]: merge(list) }) as { [Key in Name]?: To };
 }
 
 function mergeFailures(list: readonly (readonly FailureCount[])[]): FailureCount[] {
@@ -137,15 +160,18 @@ function mergeFailures(list: readonly (readonly FailureCount[])[]): FailureCount
 }
 
 function mergeHistograms(list: readonly ClientHistograms[]): ClientHistograms {
-  const merge = (key: keyof ClientHistograms) => {
+  const add = (histograms: readonly Histogram[]) => {
     const sum = new Histogram();
-    for (const histograms of list) sum.add(histograms[key]);
+    for (const histogram of histograms) sum.add(histogram);
     return sum;
   };
+  const merge = (key: Exclude<keyof ClientHistograms, "reconnect">) =>
+    add(list.map((histograms) => histograms[key]));
   return {
     response: merge("response"),
     service: merge("service"),
     connect: merge("connect"),
+    ...present("reconnect", list.flatMap((histograms) => histograms.reconnect ?? []), add),
     scheduleError: merge("scheduleError"),
     lateness: merge("lateness"),
   };

@@ -1,6 +1,7 @@
 import type { Quantity } from "./expectation_value.ts";
 import { failureKinds } from "./failure.ts";
-import type { Histogram } from "./histogram.ts";
+import { Histogram } from "./histogram.ts";
+import { outageMetrics } from "./outage_metrics.ts";
 import type { ClientSnapshot, LossCounts, MessageCounts } from "./snapshot.ts";
 
 /** A figure of a client's run that an expectation can name. */
@@ -57,12 +58,16 @@ function anomaly(key: keyof ClientSnapshot["anomalies"]): Metric {
   };
 }
 
-function ofConnections(key: "open" | "opened" | "failed" | "lost"): Metric {
+function ofConnections(
+  key: "open" | "opened" | "failed" | "lost" | "reopened" | "recycled",
+): Metric {
   return {
     quantity: "count",
-    value: (snapshot) => snapshot.connections.attempted > 0 ? snapshot.connections[key] : NaN,
+    value: ({ connections }) => connections.attempted > 0 ? connections[key] ?? NaN : NaN,
     whole: (snapshot) => snapshot.connections.requested,
-    without: "no connection was attempted",
+    without: key === "reopened" || key === "recycled"
+      ? "connections are opened again only with --reconnect or --recycle"
+      : "no connection was attempted",
   };
 }
 
@@ -105,6 +110,8 @@ const named: Readonly<Record<string, Metric>> = {
   "connections.opened": ofConnections("opened"),
   "connections.failed": ofConnections("failed"),
   "connections.lost": ofConnections("lost"),
+  "connections.reopened": ofConnections("reopened"),
+  "connections.recycled": ofConnections("recycled"),
   "connect.rate": {
     quantity: "rate",
     value: ({ connections }) => connections.opened > 0 ? connections.achievedPerSecond : NaN,
@@ -125,12 +132,16 @@ const named: Readonly<Record<string, Metric>> = {
     value: (snapshot) => snapshot.steadyMs > 0 ? snapshot.generator.steadyCpuShare : NaN,
     without: "the steady phase was not reached",
   },
+  ...outageMetrics,
 };
+
+const nothing = new Histogram();
 
 const histograms: Readonly<Record<string, (snapshot: ClientSnapshot) => Histogram>> = {
   response: (snapshot) => snapshot.histograms.response,
   service: (snapshot) => snapshot.histograms.service,
   connect: (snapshot) => snapshot.histograms.connect,
+  reconnect: (snapshot) => snapshot.histograms.reconnect ?? nothing,
   schedule: (snapshot) => snapshot.histograms.scheduleError,
   lateness: (snapshot) => snapshot.histograms.lateness,
 };
@@ -139,6 +150,7 @@ const withoutTimes: Readonly<Record<string, string>> = {
   response: "no message was answered in the steady phase",
   service: "no message was answered in the steady phase",
   connect: "no connection was opened",
+  reconnect: "no connection was opened again",
   schedule: noMessages,
   lateness: noMessages,
 };

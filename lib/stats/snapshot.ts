@@ -1,5 +1,6 @@
 import type { FailureKind } from "./failure.ts";
 import type { Histogram } from "./histogram.ts";
+import type { OutageReport, ServerSpread } from "./outage.ts";
 import type { OverdueCount, RampReport } from "./ramp.ts";
 
 /** Raised when a field changes its meaning or goes; new fields alone do not raise it. */
@@ -37,6 +38,10 @@ export interface ProcessUsage {
   openFds: number;
 }
 
+/**
+ * With `--reconnect` and `--recycle` a connection can be opened several times: `attempted`, `opened`,
+ * `failed` and `lost` count each time. Always: attempted = opened + failed + those being opened.
+ */
 export interface ConnectionCounts {
   requested: number;
   attempted: number;
@@ -44,16 +49,20 @@ export interface ConnectionCounts {
   opened: number;
   /** Open now. */
   open: number;
-  /** Never reached the open state. */
+  /** Never reached the open state; on UDP also those that were opened again and not answered. */
   failed: number;
   /** Ended without being asked to, after they were open. */
   lost: number;
   /** Of those lost: nothing was ever answered on them. How a server turns new ones away. */
   lostUnused?: number;
+  /** Of those opened: had been open before. opened - reopened have been open at some time. */
+  reopened?: number;
+  /** Of those: were closed on purpose (`--recycle`) and opened again. Neither lost nor an outage. */
+  recycled?: number;
   failures: FailureCount[];
   /** Opens per second that the plan asked for; 0 where it did not matter. */
   requestedPerSecond: number;
-  /** Opened per second, from when the first was due to the last open. */
+  /** Opened for the first time, per second, from when the first was due to the last such open. */
   achievedPerSecond: number;
   /** How long that took; missing in files of earlier versions. */
   openingMs?: number;
@@ -87,7 +96,11 @@ export interface MessageCounts {
 
 /** Why messages that were due were not sent. */
 export interface UnsentCounts {
-  /** No connection was open. */
+  /**
+   * No connection was open. With `--interval`, where each connection has messages of its own: the
+   * connection was not open, and is one that `--reconnect` opens again. Without that, nothing is due on
+   * connections that are gone; and never on those that are not open yet, or being recycled.
+   */
   noConnection: number;
   /**
    * The target took no more bytes until the reply timeout, the end of the connection or the run; or
@@ -142,6 +155,10 @@ export interface ClientSnapshot {
   histograms: ClientHistograms;
   /** What the generator itself used and how late its loop ran, to judge whether it kept up. */
   generator: GeneratorUsage;
+  /** With `--reconnect`. */
+  outages?: OutageReport;
+  /** Open connections by server, with `--reconnect` or `--identify`. */
+  servers?: ServerSpread;
   /** Set when the run has ended. */
   verdict: Verdict | undefined;
   /** Ramps only: messages that wait for longer than each bound that `--break-when` sets. */
@@ -158,6 +175,8 @@ export interface ClientHistograms {
   service: Histogram;
   /** Whole run: from the attempt to the open state. */
   connect: Histogram;
+  /** Of those, the connections that had been open before; left out where there were none. */
+  reconnect?: Histogram;
   /** Actual send minus intended time, whatever held the send up. */
   scheduleError: Histogram;
   /** When the generator picked the message up minus its intended time: its own lateness alone. */

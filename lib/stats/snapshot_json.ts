@@ -3,6 +3,7 @@ import { failureKinds } from "./failure.ts";
 import { Histogram } from "./histogram.ts";
 import { type HistogramSummary, summarize } from "./histogram_summary.ts";
 import * as read from "./json_fields.ts";
+import { readOutages, readSpread } from "./outage_json.ts";
 import { readRamp } from "./ramp_json.ts";
 import {
   type ClientHistograms,
@@ -23,7 +24,7 @@ export interface HistogramJson extends HistogramSummary {
 }
 
 export type ClientSnapshotJson = Omit<ClientSnapshot, "histograms"> & {
-  readonly histograms: Readonly<Record<keyof ClientHistograms, HistogramJson>>;
+  readonly histograms: { readonly [Key in keyof ClientHistograms]: HistogramJson };
 };
 
 export type SnapshotJson = ClientSnapshotJson | ServerSnapshot;
@@ -46,13 +47,14 @@ export function snapshotToJson(snapshot: Snapshot, { encoded }: SnapshotJsonOpti
     ...summarize(histogram),
     ...(encoded ? { encoded: histogram.encode() } : {}),
   });
-  const { response, service, connect, scheduleError, lateness } = snapshot.histograms;
+  const { response, service, connect, reconnect, scheduleError, lateness } = snapshot.histograms;
   return {
     ...snapshot,
     histograms: {
       response: histogramToJson(response),
       service: histogramToJson(service),
       connect: histogramToJson(connect),
+      ...(reconnect === undefined ? {} : { reconnect: histogramToJson(reconnect) }),
       scheduleError: histogramToJson(scheduleError),
       lateness: histogramToJson(lateness),
     },
@@ -120,6 +122,8 @@ function readClient(object: read.Fields): ClientSnapshot {
         "requestedPerSecond",
         "achievedPerSecond",
       ]),
+      ...read.optional(connections, "reopened", read.number),
+      ...read.optional(connections, "recycled", read.number),
       failures: readFailures(connections),
       ...(connections["openingMs"] === undefined
         ? {}
@@ -148,6 +152,8 @@ function readClient(object: read.Fields): ClientSnapshot {
       "steadyCpuWaitShare",
       "heldBackSends",
     ]),
+    ...read.optional(object, "outages", (_, key) => readOutages(read.object(object, key))),
+    ...read.optional(object, "servers", readSpread),
     verdict: object["verdict"] === undefined
       ? undefined
       : readVerdict(read.object(object, "verdict")),
@@ -250,6 +256,7 @@ function readHistograms(object: read.Fields): ClientHistograms {
     response: histogram("response"),
     service: histogram("service"),
     connect: histogram("connect"),
+    ...(object["reconnect"] === undefined ? {} : { reconnect: histogram("reconnect") }),
     scheduleError: histogram("scheduleError"),
     lateness: histogram("lateness"),
   };

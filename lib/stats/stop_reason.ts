@@ -16,12 +16,17 @@ export interface StopReason {
  * is, or where none was attempted.
  */
 export function withoutConnections(snapshot: ClientSnapshot): StopReason | undefined {
-  const { attempted, opened, open, failures } = snapshot.connections;
+  const { attempted, opened, open, failed, lost, recycled, failures } = snapshot.connections;
   if (snapshot.interrupted || attempted === 0 || open > 0) return undefined;
+  // The end came while the last ones were being opened again.
+  if (recycled !== undefined && failed + lost === 0) return undefined;
   const happened = opened === 0
     ? "No connection could be opened"
     : opened === attempted
     ? "Every connection ended before the run did"
+    : snapshot.outages !== undefined
+    ? `No connection is open at the end: ${formatCount(failed)} attempts failed, and ` +
+      `${formatCount(lost)} connections ended`
     : `No connection is left: ${formatCount(attempted - opened)} could not be opened, and ` +
       `${formatCount(opened)} ended before the run did`;
   const [most] = failures;

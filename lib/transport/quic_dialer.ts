@@ -23,6 +23,7 @@ const streamTraits: TransportTraits = {
   ordered: true,
   secure: true,
   maxMessageBytes: Infinity,
+  hasIdleTimeout: true,
 };
 const datagramTraits: TransportTraits = {
   framing: "message",
@@ -30,6 +31,7 @@ const datagramTraits: TransportTraits = {
   ordered: false,
   secure: true,
   maxMessageBytes: maxDatagramBytes,
+  hasIdleTimeout: true,
 };
 
 /** Bytes that may wait on a connection whose caller has paused it. */
@@ -157,6 +159,10 @@ export class QuicDialer extends QuicConnections implements Dialer {
       throw new RangeError(`connection id ${id} is in use; wait for its close`);
     }
     this.#attempt(id, this.#preferred);
+  }
+
+  serverOf(id: number): string | undefined {
+    return this.#portOf[id]?.address.address;
   }
 
   #attempt(id: number, addressIndex: number): void {

@@ -125,6 +125,10 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.#attempt(id, this.#preferred);
   }
 
+  serverOf(id: number): string | undefined {
+    return this.#target.addresses[this.#attempts[id]!];
+  }
+
   #attempt(id: number, addressIndex: number): void {
     const options = this.#options;
     const sources = this.#sources;

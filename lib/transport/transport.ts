@@ -14,6 +14,10 @@ export interface TransportTraits {
   readonly secure: boolean;
   /** Largest message that can be sent at all; Infinity where nothing bounds it. */
   readonly maxMessageBytes: number;
+  /** Opening a connection sends nothing: it shows neither that anybody is there nor who. */
+  readonly isConnectionless?: true;
+  /** That the peer is gone shows only when nothing came for long. */
+  readonly hasIdleTimeout?: true;
 }
 
 /**
@@ -80,6 +84,8 @@ export interface Dialer extends Connections {
   readonly traits: TransportTraits;
   /** `0 ≤ id < capacity`. The result comes through the handlers. */
   connect(id: number): void;
+  /** The address of the server that an open connection goes to; without its port. */
+  serverOf?(id: number): string | undefined;
   /** Ends every connection and frees what the dialer holds. */
   shutdown(): Promise<void>;
 }

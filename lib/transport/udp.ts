@@ -10,6 +10,7 @@ const traits: TransportTraits = {
   secure: false,
   // 65,535 less the headers of IPv4 and UDP; what IPv6 allows beyond that is not used.
   maxMessageBytes: 65_507,
+  isConnectionless: true,
 };
 
 /**

@@ -96,6 +96,10 @@ export class UdpDialer implements Dialer {
     void this.#open(id, this.#generations[id]!, this.#preferred);
   }
 
+  serverOf(id: number): string | undefined {
+    return this.#target.addresses[this.#addresses[id]!];
+  }
+
   async #open(id: number, generation: number, addressIndex: number): Promise<void> {
     const address = this.#target.addresses[addressIndex]!;
     const failures = this.#failures[addressIndex]!;

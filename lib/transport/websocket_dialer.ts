@@ -145,6 +145,10 @@ export class WebSocketDialer implements Dialer {
     this.#streams.connect(id);
   }
 
+  serverOf(id: number): string | undefined {
+    return this.#streams.serverOf?.(id);
+  }
+
   send(
     id: number,
     bytes: Uint8Array,

@@ -1,0 +1,42 @@
+/** So many messages in a row without an answer show that nobody answers any more. */
+export const silentMessages = 3;
+
+/**
+ * Tells connections whose peer is gone where only silence tells it (UDP, QUIC): three messages in a row
+ * have reached their timeout, and nothing was answered in between.
+ *
+ * A connection costs 17 bytes.
+ */
+export class SilenceWatch {
+  private readonly missed: Uint8Array;
+  private readonly sinceNs: Float64Array;
+  private readonly lastAnswered: Float64Array;
+
+  /** @param answeredOn the highest sequence number that was answered on a connection. */
+  constructor(connections: number, private readonly answeredOn: (id: number) => number) {
+    this.missed = new Uint8Array(connections);
+    this.sinceNs = new Float64Array(connections);
+    this.lastAnswered = new Float64Array(connections).fill(-1);
+  }
+
+  /**
+   * A message of a connection has timed out.
+   *
+   * @returns the intended time of the first message of the silence when that is long enough, else NaN.
+   */
+  timedOut(id: number, intendedNs: number): number {
+    const answered = this.answeredOn(id);
+    if (answered !== this.lastAnswered[id] || this.missed[id] === 0) {
+      this.lastAnswered[id] = answered;
+      this.missed[id] = 0;
+      this.sinceNs[id] = intendedNs;
+    }
+    return ++this.missed[id]! >= silentMessages ? this.sinceNs[id]! : NaN;
+  }
+
+  /** The connection is gone. */
+  forget(id: number): void {
+    this.missed[id] = 0;
+    this.lastAnswered[id] = -1;
+  }
+}
