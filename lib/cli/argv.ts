@@ -2,7 +2,7 @@ import { Command as Parser, CommanderError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { oneOf, quote } from "../options/kind.ts";
 import type { GivenText, GivenTexts } from "../options/resolve.ts";
-import { type AnyRow, isFlag } from "../options/row.ts";
+import { type AnyRow, hasBare, isFlag } from "../options/row.ts";
 import type { Command } from "./command.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
 
@@ -61,7 +61,7 @@ export function readArgv(
   }
   if (argv.length === 0) return { action: "no-command", text: overviewHelp(commands) };
   try {
-    program.parse(argv, { from: "user" });
+    program.parse(withBareValues(argv, commands), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0 || error.code === "commander.help") {
@@ -71,6 +71,21 @@ export function readArgv(
   }
   if (invocation === undefined) throw new TypeError("the parser called no action");
   return invocation;
+}
+
+/**
+ * The arguments with a value behind each option that can do without and came without one: the parser
+ * would take the endpoint that follows for it.
+ */
+function withBareValues(argv: readonly string[], commands: readonly Command[]): string[] {
+  const command = commands.find(({ name }) => name === argv[0]);
+  const rows = Object.values(command?.rows ?? {}).filter(hasBare);
+  return argv.map((argument, index) => {
+    const row = rows.find(({ name }) => argument === `--${name}`);
+    const next = argv[index + 1];
+    const isAlone = next === undefined || next.startsWith("-") || next.includes("://");
+    return row === undefined || !isAlone ? argument : `${argument}=${row.kind.format(row.bare)}`;
+  });
 }
 
 function helpOn(name: string | undefined, commands: readonly Command[]): string {

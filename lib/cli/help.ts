@@ -1,4 +1,4 @@
-import { type AnyRow, environmentName, isFlag } from "../options/row.ts";
+import { type AnyRow, environmentName, hasBare, isFlag } from "../options/row.ts";
 import type { Command } from "./command.ts";
 
 /** Help fits a terminal of this width. */
@@ -84,12 +84,14 @@ export function byCategory(rows: readonly AnyRow[]): ReadonlyMap<string, readonl
 export function flagsOf(row: AnyRow): string {
   const short = row.short === undefined ? "" : `-${row.short}, `;
   const placeholder = row.placeholder ?? row.kind.placeholder;
-  return `${short}--${row.name}${isFlag(row) ? "" : ` <${placeholder}>`}`;
+  const value = isFlag(row) ? "" : hasBare(row) ? ` [${placeholder}]` : ` <${placeholder}>`;
+  return `${short}--${row.name}${value}`;
 }
 
 /** What holds when the option is not given; empty for flags and for what is then simply absent. */
 export function defaultOf(row: AnyRow): string {
   if (isFlag(row)) return "";
+  if (hasBare(row)) return `off; alone: ${row.kind.format(row.bare)}`;
   return row.presence === "defaulted" ? row.kind.format(row.default) : row.otherwise ?? "";
 }
 

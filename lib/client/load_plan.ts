@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { mostOpenOf16Bits } from "../load/ledger.ts";
-import type { Load, LoadSettings } from "../load/load_settings.ts";
+import type { Load, LoadSettings, Upkeep } from "../load/load_settings.ts";
 import { constantSchedule, Schedule, type ScheduleSegment } from "../load/schedule.ts";
 import { parseSchedule, parseStages } from "../load/schedule_text.ts";
 import { breakConditions, overdueBoundsMs } from "../stats/break_condition.ts";
@@ -29,7 +29,16 @@ export function loadSettings(
     replyTimeoutMs: settings.timeoutMs,
     drainMs: settings.drainMs ?? settings.timeoutMs,
     verify: settings.verify,
+    ...upkeepOf(settings),
     ...rampPlan(settings),
+  };
+}
+
+function upkeepOf({ identify, reconnect, recyclePerSecond }: ClientSettings): Upkeep {
+  return {
+    ...(identify ? { identify } : {}),
+    ...(reconnect === undefined ? {} : { reconnect }),
+    ...(recyclePerSecond === undefined ? {} : { recyclePerSecond }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { addressList, portRange, statsAddress } from "../options/address.ts";
+import { backoff } from "../options/backoff.ts";
 import { duration, positiveDuration } from "../options/duration.ts";
 import { label } from "../options/label.ts";
 import { httpUrl } from "../options/http_url.ts";
@@ -52,6 +53,28 @@ export const clientRows = {
     category: "Connections",
     summary: "connect from these addresses of this host in turn; may be repeated",
     otherwise: "the kernel chooses; all of 127.0.0.0/8 where a loopback target needs it",
+  }),
+  reconnect: row({
+    name: "reconnect",
+    kind: backoff,
+    bare: { firstMs: 50, lastMs: 5000 },
+    category: "Connections",
+    summary: "open lost connections again after waits that grow, and report the outages",
+  }),
+  recyclePerSecond: row({
+    name: "recycle",
+    kind: rate,
+    category: "Connections",
+    summary: "close and open again this many per second, in turn, to measure churn",
+    otherwise: "none",
+  }),
+  identify: row({
+    name: "identify",
+    kind: flag,
+    default: false,
+    category: "Connections",
+    summary: "ask each connection's server for its id (server --announce) first of all",
+    conflicts: ["codec=dns"],
   }),
   sourcePorts: row({
     name: "source-ports",
@@ -160,7 +183,7 @@ export const clientRows = {
     default: 42,
     category: "Load",
     summary: "start of the random sequence; the same seed gives the same plan",
-    requires: openLoop,
+    requires: [...openLoop, "reconnect"],
     conflicts: ["arrivals=uniform"],
   }),
   durationMs: row({

@@ -2,7 +2,7 @@ import { messageOf, UsageError } from "../errors.ts";
 import { defaultSettings } from "./command_line.ts";
 import { oneOf } from "./kind.ts";
 import { conflictOf, hasRequired, isSet, parseReference, type Reference } from "./reference.ts";
-import { type AnyRow, environmentName, type Rows, type SettingsOf } from "./row.ts";
+import { type AnyRow, environmentName, hasBare, type Rows, type SettingsOf } from "./row.ts";
 
 /** What came for one option, as text, and where from. */
 export interface GivenText {
@@ -16,7 +16,8 @@ export type GivenTexts = ReadonlyMap<string, GivenText>;
 
 /**
  * The options that the environment gives. A variable that is set but empty gives nothing. Several
- * values of a repeatable option are separated by semicolons.
+ * values of a repeatable option are separated by semicolons. An option that needs no value is given
+ * without one by `on`.
  */
 export function givenByEnvironment(
   rows: Rows,
@@ -27,6 +28,11 @@ export function givenByEnvironment(
     const source = environmentName(row);
     const text = environment[source]?.trim() ?? "";
     if (text === "") continue;
+    if (hasBare(row) && /^(0|false|no|off)$/i.test(text)) continue;
+    if (hasBare(row) && /^(1|true|yes|on)$/i.test(text)) {
+      given.set(key, { texts: [row.kind.format(row.bare)], source });
+      continue;
+    }
     const texts = row.presence === "repeatable"
       ? text.split(";").map((one) => one.trim()).filter((one) => one !== "")
       : [text];

@@ -17,6 +17,8 @@ export interface Declaration<T> {
   readonly category: string;
   /** One line, at most 79 columns, without a full stop. */
   readonly summary: string;
+  /** What the option means when it is given without a value; without this it needs one. */
+  readonly bare?: NoInfer<T>;
   /** What an option without a default amounts to when it is not given, in words. */
   readonly otherwise?: string;
   /** Not together with any of these; said on one side only. */
@@ -79,6 +81,11 @@ export function row<T>(
 /** Whether the option takes no value. */
 export function isFlag(row: AnyRow): boolean {
   return row.kind.placeholder === "";
+}
+
+/** Whether the option can be given with a value and without. */
+export function hasBare(row: AnyRow): boolean {
+  return row.bare !== undefined;
 }
 
 /** The name of the environment variable that sets the option. */

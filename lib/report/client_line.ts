@@ -2,6 +2,7 @@ import { formatCount, formatDuration, formatRate } from "../stats/figures.ts";
 import type { Histogram } from "../stats/histogram.ts";
 import { totalLost } from "../stats/metrics.ts";
 import type { ClientSnapshot } from "../stats/snapshot.ts";
+import { outageNow } from "./outage_lines.ts";
 
 /** The figures that two snapshots are compared by. */
 interface Mark {
@@ -55,8 +56,11 @@ export class ClientLine {
     }
     const lost = totalLost(messages.lost);
     if (lost > 0) parts.push(`${formatCount(lost)} lost`);
-    const broken = connections.failed + connections.lost;
+    // Where connections are opened again, these say nothing about the present.
+    const broken = snapshot.outages === undefined ? connections.failed + connections.lost : 0;
     if (broken > 0) parts.push(`${formatCount(broken)} down`);
+    const outage = outageNow(snapshot.outages, snapshot.elapsedMs);
+    if (outage !== "") parts.push(outage);
     return parts.join(" ").trimEnd();
   }
 }

@@ -20,6 +20,7 @@ import type {
 } from "../stats/snapshot.ts";
 import { alignRight, hanging, labelColumns, labelled, labelledList } from "./columns.ts";
 import { failureLines } from "./failure_lines.ts";
+import { outageLines, spreadText } from "./outage_lines.ts";
 import { rampSummary } from "./ramp_summary.ts";
 import { usageText } from "./usage_text.ts";
 
@@ -31,6 +32,7 @@ export function clientSummary(snapshot: ClientSnapshot): string[] {
     messageCounts(snapshot),
     times(snapshot),
     circumstances(snapshot),
+    connectionsOverTime(snapshot),
     rampSummary(snapshot.ramp),
     expectations(snapshot.verdict),
     verdict(snapshot.verdict),
@@ -80,7 +82,7 @@ function achieved(snapshot: ClientSnapshot): string[] {
   ];
   const rows = [
     ["", "requested", "achieved", ""],
-    row("connections", connections.requested, connections.opened, formatCount),
+    row("connections", connections.requested, openedOnce(connections), formatCount),
     row(
       "connect rate",
       connections.requestedPerSecond,
@@ -96,12 +98,18 @@ function achieved(snapshot: ClientSnapshot): string[] {
   return [header!, ...hanging(`${first}  `, fates(connections)), ...rest];
 }
 
+/** Those that have been open at some time, each counted once. */
+function openedOnce({ opened, reopened = 0 }: ConnectionCounts): number {
+  return opened - reopened;
+}
+
 /** What became of the connections, beside their number. */
-function fates({ open, failed, lost }: ConnectionCounts): string {
+function fates({ open, failed, lost, recycled = 0 }: ConnectionCounts): string {
   return [
     `${formatCount(open)} open`,
     ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
     ...(lost > 0 ? [`${formatCount(lost)} lost`] : []),
+    ...(recycled > 0 ? [`${formatCount(recycled)} recycled`] : []),
   ].join(", ");
 }
 
@@ -180,6 +188,7 @@ function times({ histograms, arrivals }: ClientSnapshot): string[] {
     add("  generator's own", histograms.lateness);
   }
   add("connect time", histograms.connect);
+  if (histograms.reconnect !== undefined) add("  opened again", histograms.reconnect);
   return alignRight(rows, [labelColumns - 2, 9, 9, 9, 9, 9, 9, 9]);
 }
 
@@ -198,6 +207,13 @@ function circumstances(snapshot: ClientSnapshot): string[] {
   const whileMeasured = steadyMs > 0 ? `, steady ${formatCores(generator.steadyCpuShare)}` : "";
   lines.push(...labelled("generator", usageText(generator, whileMeasured)));
   return lines;
+}
+
+function connectionsOverTime({ outages, servers }: ClientSnapshot): string[] {
+  return [
+    ...outageLines(outages),
+    ...(servers === undefined ? [] : labelled("servers", spreadText(servers))),
+  ];
 }
 
 function statuses({ answerStatuses }: ClientSnapshot): string[] {

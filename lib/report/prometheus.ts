@@ -68,6 +68,7 @@ function client(text: Exposition, snapshot: ClientSnapshot): void {
   text.counter("connections_opened", "Connections that were opened", [[{}, connections.opened]]);
   text.counter("connections_failed", "Connections that never opened", [[{}, connections.failed]]);
   text.counter("connections_lost", "Connections that ended unasked", [[{}, connections.lost]]);
+  upkeep(text, snapshot);
   failures(text, "connection_failures", connections.failures);
   messageCounters(text, messages);
   text.counter(
@@ -106,6 +107,50 @@ function client(text: Exposition, snapshot: ClientSnapshot): void {
     generator.steadyCpuShare,
   ]]);
   processUsage(text, generator);
+}
+
+/** What there is of connections that are opened again. */
+function upkeep(text: Exposition, { connections, outages, servers, histograms }: ClientSnapshot) {
+  const { reopened, recycled } = connections;
+  if (reopened !== undefined) {
+    text.counter("connections_reopened", "Connections opened again", [[{}, reopened]]);
+  }
+  if (recycled !== undefined) {
+    text.counter("connections_recycled", "Connections closed to be opened again", [[{}, recycled]]);
+  }
+  if (histograms.reconnect !== undefined) {
+    text.times("reconnect", "The same of connections opened again", histograms.reconnect);
+  }
+  if (servers !== undefined) {
+    text.gauge(
+      "server_connections_open",
+      "Connections open now by server",
+      Object.entries(servers).map(([server, open]) => [{ server }, open]),
+    );
+  }
+  if (outages === undefined) return;
+  text.counter("outages", "Times in which connections were down", [[{}, outages.total]]);
+  const down = outages.list.reduce((sum, outage) => sum + (outage.isOver ? 0 : outage.down), 0);
+  text.gauge("connections_down", "Lost connections that are not back", [[{}, down]]);
+  const last = outages.list.at(-1);
+  if (last === undefined) return;
+  text.gauge("last_outage_began_seconds", "Of the last outage, since the start", [[
+    {},
+    last.beganMs / 1000,
+  ]]);
+  text.gauge("last_outage_back_seconds", "Of the last outage: until so many were back", [
+    [{ percent: "50" }, last.back50Ms / 1000],
+    [{ percent: "99" }, last.back99Ms / 1000],
+    [{ percent: "100" }, last.backAllMs / 1000],
+  ]);
+  text.gauge("last_outage_longest_gap_seconds", "Of any connection in the last outage", [[
+    {},
+    last.longestGapMs / 1000,
+  ]]);
+  text.gauge("last_outage_connections", "Connections in the last outage", [[
+    {},
+    last.connections,
+  ]]);
 }
 
 function messageCounters(text: Exposition, messages: MessageCounts): void {

@@ -3,6 +3,7 @@ import type { Scheme } from "../transport/endpoint.ts";
 import type { ConnectionHandlers, Connections } from "../transport/transport.ts";
 import type { Admission } from "./admission.ts";
 import type { EndpointCounters } from "./endpoint_counters.ts";
+import type { Introductions } from "./introductions.ts";
 import { WaitingEcho } from "./waiting_echo.ts";
 
 // State of a connection, as bits; 0 is an id that is free.
@@ -15,6 +16,8 @@ const ended = 4;
 const refused = 8;
 /** Ended because too much echo waited. */
 const overrun = 16;
+/** The next bytes may ask for this server's id: the first of a connection, all datagrams. */
+const mayAsk = 32;
 
 const tooMuchWaits: Failure = {
   kind: "host-memory",
@@ -29,6 +32,8 @@ export interface EchoSettings {
   elapsedMs(): number;
   /** Called for each connection that was not let in, because `Admission` has no room. */
   refused(): void;
+  /** Answers who asks for this server's id. */
+  readonly introductions?: Introductions;
 }
 
 /**
@@ -54,7 +59,11 @@ export class EchoHandlers implements ConnectionHandlers {
     this.#counters = counters;
     this.#admission = admission;
     // Datagrams all come under this id, which is never opened.
-    if (settings.scheme === "udp") this.#state[0] = open;
+    if (settings.scheme === "udp") this.#state[0] = this.#opened;
+  }
+
+  get #opened(): number {
+    return this.#settings.introductions === undefined ? open : open | mayAsk;
   }
 
   /** Sets the listener. What came while it was being made is answered now. */
@@ -85,7 +94,7 @@ export class EchoHandlers implements ConnectionHandlers {
       this.#connections.terminate(id);
       return;
     }
-    this.#state[id] = open;
+    this.#state[id] = this.#opened;
     this.#admission.enter();
     this.#counters.accepted++;
     this.#counters.open++;
@@ -99,12 +108,31 @@ export class EchoHandlers implements ConnectionHandlers {
     counters.messages++;
     counters.bytesReceived += length;
     if (state !== open) {
-      this.#wait(id, bytes, isText);
+      if ((state & mayAsk) !== 0) this.#introduce(id, bytes, isText);
+      else this.#wait(id, bytes, isText);
       return;
     }
+    this.#echo(id, bytes, isText);
+  }
+
+  #echo(id: number, bytes: Uint8Array, isText: boolean): void {
+    const counters = this.#counters;
+    const { length } = bytes;
     const accepted = this.#connections.send(id, bytes, 0, length, length, isText);
     counters.bytesSent += accepted;
     if (accepted < length) this.#hold(id, bytes, accepted, isText);
+  }
+
+  /** Echoes bytes that may ask for this server's id, or answers them. */
+  #introduce(id: number, bytes: Uint8Array, isText: boolean): void {
+    const introductions = this.#settings.introductions!;
+    if (this.#settings.scheme === "udp") {
+      return this.#echo(id, introductions.datagram(bytes), isText);
+    }
+    const echo = introductions.first(id, bytes);
+    if (echo === undefined) return;
+    this.#state[id]! &= ~mayAsk;
+    this.#echo(id, echo, isText);
   }
 
   drain(id: number): void {
@@ -114,14 +142,18 @@ export class EchoHandlers implements ConnectionHandlers {
   end(id: number): void {
     const state = this.#state[id]!;
     if ((state & open) === 0) return;
-    this.#state[id] = state | ended;
-    if ((state & blocked) === 0) this.#connections.close(id);
+    const rest = this.#settings.introductions?.rest(id);
+    if (rest !== undefined) this.#echo(id, rest, false);
+    if (this.#state[id] === 0) return; // it was closed within send
+    this.#state[id]! |= ended;
+    if ((this.#state[id]! & blocked) === 0) this.#connections.close(id);
   }
 
   close(id: number, failure: Failure | undefined): void {
     const state = this.#state[id]!;
     this.#state[id] = 0;
     this.#waiting.delete(id);
+    this.#settings.introductions?.rest(id);
     if ((state & open) === 0) return;
     const counters = this.#counters;
     this.#admission.leave();

@@ -4,6 +4,7 @@ import { label } from "../options/label.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
 import { row, type SettingsOf } from "../options/row.ts";
+import { serverId } from "../options/server_id.ts";
 import { statsAddress } from "../options/address.ts";
 import { file, flag, protocolName } from "../options/text.ts";
 
@@ -103,6 +104,13 @@ export const serverRows = {
     summary: "application protocol to accept on tls and quic; may be repeated",
     otherwise: "echo on quic, any on tls",
     schemes: ["tls", "quic"],
+  }),
+  announcedId: row({
+    name: "announce",
+    kind: serverId,
+    bare: "auto",
+    category: "Results",
+    summary: "tell this id to clients that ask for it (--identify); auto: host and pid",
   }),
   reportEveryMs: row({
     name: "report-every",

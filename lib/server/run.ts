@@ -1,3 +1,4 @@
+import { maxServerIdBytes } from "../codec/server_id.ts";
 import { type ExitCode, exitCodes } from "../errors.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { serveStats } from "../report/http.ts";
@@ -7,7 +8,7 @@ import { openOutput } from "../report/output.ts";
 import { identityOf } from "../report/run_identity.ts";
 import { ServerLine, serverSummary } from "../report/server_report.ts";
 import { nowNs } from "../stats/clock.ts";
-import type { ServerSnapshot } from "../stats/snapshot.ts";
+import type { RunIdentity, ServerSnapshot } from "../stats/snapshot.ts";
 import {
   type Endpoint,
   formatEndpoint,
@@ -62,6 +63,7 @@ export async function run(
       maxMessageBytes: settings.maxMessageBytes,
       maxPendingBytes: settings.maxPendingBytes,
       alpn: settings.alpn,
+      serverId: serverIdOf(settings, identity),
       admission: new Admission(settings.maxConnections ?? Infinity),
       elapsedMs,
       refused: (endpoint, detail) =>
@@ -91,6 +93,16 @@ export async function run(
   } finally {
     json?.close();
   }
+}
+
+/** What clients may learn: by default where and which process this is, unique among hosts. */
+function serverIdOf(
+  { announcedId }: ServerSettings,
+  { host, pid }: RunIdentity,
+): string | undefined {
+  if (announcedId !== "auto") return announcedId;
+  const suffix = `:${pid}`;
+  return host.slice(0, maxServerIdBytes - suffix.length) + suffix;
 }
 
 async function certificateOf(

@@ -10,6 +10,7 @@ import type {
 import type { Admission, RefusalReason } from "./admission.ts";
 import { EchoHandlers } from "./echo.ts";
 import { EndpointCounters } from "./endpoint_counters.ts";
+import { Introductions } from "./introductions.ts";
 
 /** What the failures of a connection that was not let in are counted as, where it differs. */
 const refusalReasons: Partial<Record<FailureKind, RefusalReason>> = {
@@ -35,6 +36,8 @@ export interface ServingSettings {
   /** Protocols to accept on tls and quic. */
   readonly alpn: readonly string[];
   readonly admission: Admission;
+  /** What this server answers who asks for its id. */
+  readonly serverId: string | undefined;
   /** Milliseconds since the start of the run. */
   elapsedMs(): number;
   /** Called for each connection that was not let in, after it was counted. */
@@ -80,6 +83,9 @@ async function serve(
       scheme,
       maxPendingBytes: settings.maxPendingBytes,
       elapsedMs: settings.elapsedMs,
+      ...(settings.serverId === undefined
+        ? {}
+        : { introductions: new Introductions(settings.serverId) }),
       refused: () =>
         refused("max-connections", `max-connections ${admission.maxConnections} are open`),
     },

@@ -283,7 +283,7 @@ export class QuicDialer extends QuicConnections implements Dialer {
     this.connections[id] = undefined;
     this.#socketOf[id] = undefined;
     if (socket !== undefined) this.#sockets.leave(socket);
-    this.#portOf[id]!.leave(connection, failure !== undefined);
+    this.#portOf[id]!.leave(connection);
     if (!connection.wasOpen && this.#attemptNext(id, failure)) return;
     this.handlers.close(id, failure);
   }

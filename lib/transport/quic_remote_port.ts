@@ -53,10 +53,11 @@ export class RemotePort {
     this.#probe.stop();
   }
 
-  leave(connection: QuicConnection, hasFailed: boolean): void {
+  leave(connection: QuicConnection): void {
     this.#connections.delete(connection);
     this.#suspects.delete(connection);
-    if (hasFailed) this.#isProven = false;
+    // Whatever it ended of: whoever connects next wants to be told at once that nobody is there.
+    this.#isProven = false;
   }
 
   /**
