@@ -60,12 +60,14 @@ export const clientRows = {
     bare: { firstMs: 50, lastMs: 5000 },
     category: "Connections",
     summary: "open lost connections again after waits that grow, and report the outages",
+    conflicts: ramp,
   }),
   recyclePerSecond: row({
     name: "recycle",
     kind: rate,
     category: "Connections",
     summary: "close and open again this many per second, in turn, to measure churn",
+    conflicts: ramp,
     otherwise: "none",
   }),
   identify: row({
