@@ -5,7 +5,7 @@ import {
   connectionsPerProcess,
   perDescriptor,
 } from "../host/capacity.ts";
-import { processBytes, serverFds } from "../host/connection_costs.ts";
+import { laterThreads, processBytes, serverFds } from "../host/connection_costs.ts";
 import { reservedFds } from "../host/limits.ts";
 import { formatBytes, formatCount } from "../stats/figures.ts";
 import { type Findings, type LimitRow, verdictOn } from "./limit_row.ts";
@@ -95,8 +95,9 @@ const descriptions: Readonly<
       : `${sources.range.first}-${sources.range.last}, ${figure(sources.inUse)} in use` +
         (sources.reservedPorts > 0 ? `, ${figure(sources.reservedPorts)} reserved` : "");
     const addresses = sources?.addresses ?? 1;
+    const isKernels = sources?.isKernelsRange ?? true;
     return {
-      label: "ip_local_port_range",
+      label: isKernels ? "ip_local_port_range" : "source ports",
       value: text,
       note: question.role === "server"
         ? "source ports of outgoing connections only"
@@ -115,10 +116,11 @@ const descriptions: Readonly<
         const { first, last } = sources?.range ?? mostPorts;
         const isWide = first <= mostPorts.first && last >= mostPorts.last;
         return [
-          ...(isWide ? [] : [sysctl(
-            "net.ipv4.ip_local_port_range",
-            `${mostPorts.first} ${mostPorts.last}`,
-          )]),
+          ...(isWide
+            ? []
+            : isKernels
+            ? [sysctl("net.ipv4.ip_local_port_range", `${mostPorts.first} ${mostPorts.last}`)]
+            : [advice(`give the client a wider --source-ports, such as 1024-65535`)]),
           ...(sources !== undefined && sources.timeWait > 0 && queues.timeWaitReuse !== 1 &&
               question.kind !== "udp" && question.kind !== "quic"
             ? [sysctl("net.ipv4.tcp_tw_reuse", 1)]
@@ -131,7 +133,7 @@ const descriptions: Readonly<
     };
   },
 
-  conntrack({ readings: { conntrack, platform }, question, wanted }) {
+  conntrack({ readings: { conntrack, queues }, question, wanted }) {
     const tracking = conntrack?.isTracking === false
       ? "does not track here: no rule asks for it"
       : conntrack?.isTracking === true
@@ -142,8 +144,8 @@ const descriptions: Readonly<
       label: "nf_conntrack_max",
       value: conntrack !== undefined
         ? `${figure(conntrack.max)}, ${figure(conntrack.count)} used`
-        : platform === "linux"
-        ? "none"
+        : queues.somaxconn !== undefined
+        ? "none" // other settings can be read
         : undefined,
       note: conntrack === undefined ? "no connection tracking is loaded" : tracking,
       remedies: () => [
@@ -195,10 +197,10 @@ const descriptions: Readonly<
       value: platform !== "linux" || userLimit === undefined
         ? undefined
         : `${figure(userLimit)}, ${figure(threads)} threads on the host`,
-      note: `each worker is a process of ${figure(ownThreads)} threads` +
+      note: `each worker is a process of ${figure((ownThreads ?? 0) + laterThreads)} threads` +
         (isExempt ? "; does not hold for root" : ""),
       remedies() {
-        const needed = (threads ?? 0) + (question.workers + 1) * (ownThreads ?? 0);
+        const needed = (threads ?? 0) + threadsOf(question.workers, ownThreads);
         return threadsMax !== undefined && threadsMax < needed
           ? [sysctl("kernel.threads-max", needed * 2)]
           : [{ kind: "ulimit", flag: "u", value: needed }];
@@ -219,11 +221,16 @@ const descriptions: Readonly<
         pids === undefined ? [] : [{
           kind: "file",
           path: pids.path,
-          value: String(pids.used + (question.workers + 1) * (processes.ownThreads ?? 0)),
+          value: String(pids.used + threadsOf(question.workers, processes.ownThreads)),
         }],
     };
   },
 };
+
+/** With one process more, which starts the others. */
+function threadsOf(workers: number, ownThreads: number | undefined): number {
+  return (workers + 1) * ((ownThreads ?? 0) + laterThreads);
+}
 
 /** Remedies leave room: what is left over when a connection ends stays for a while. */
 const spare = 1.25;

@@ -1,5 +1,5 @@
 import { type BoundName, type Capacity, predictCapacity } from "../host/capacity.ts";
-import { readHost } from "../host/host_readings.ts";
+import { type HostReadings, readHost } from "../host/host_readings.ts";
 import { formatCount } from "../stats/figures.ts";
 import { boundRow, labelOf } from "./bound_rows.ts";
 import { type Findings, findings, type LimitRow } from "./limit_row.ts";
@@ -44,7 +44,15 @@ export async function examine(
   question: Question,
   asked: number | undefined,
 ): Promise<Examination> {
-  const readings = await readHost(question.sources);
+  return judge(await readHost(question.sources), question, asked);
+}
+
+/** The same from given readings. */
+export function judge(
+  readings: HostReadings,
+  question: Question,
+  asked: number | undefined,
+): Examination {
   const capacity = predictCapacity(readings, question.capacity);
   const found = findings(readings, question.capacity, capacity, asked);
   return {

@@ -34,6 +34,14 @@ export function table(examination: Examination): string[] {
 }
 
 function verdictLines(examination: Examination): string[] {
+  const unknown = examination.rows.filter(({ verdict }) => verdict === "unknown").length;
+  return [
+    ...fitLines(examination),
+    ...(unknown === 0 ? [] : [`${unknown} of the limits cannot be read here.`]),
+  ];
+}
+
+function fitLines(examination: Examination): string[] {
   const { asked, rows } = examination;
   if (asked === undefined) return [];
   const tooSmall = rows.filter(({ connections }) =>

@@ -1,6 +1,7 @@
 import {
   connectionCosts,
   type ConnectionKind,
+  laterThreads,
   processBytes,
   quicSocketBytes,
   serverFds,
@@ -153,7 +154,7 @@ function withinThreads(
 ): number {
   const { ownThreads } = readings.processes;
   if (ownThreads === undefined || threads === Infinity) return Infinity;
-  const processes = Math.floor(threads / ownThreads);
+  const processes = Math.floor(threads / (ownThreads + laterThreads));
   return processes >= question.workers
     ? Infinity
     : processes * connectionsPerProcess(readings, question);

@@ -40,3 +40,6 @@ export const processBytes = 70e6;
  * that reads its statistics.
  */
 export const serverFds = 12;
+
+/** Threads that a process starts once it works, besides those that it has from its start: measured. */
+export const laterThreads = 1;

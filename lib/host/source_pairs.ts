@@ -20,6 +20,8 @@ export interface SourceQuestion {
 /** How many sources there are towards a target: pairs of address and port. */
 export interface SourceReadings {
   readonly range: EphemeralPorts;
+  /** It is `net.ipv4.ip_local_port_range`, not one that was asked for. */
+  readonly isKernelsRange: boolean;
   /** `net.ipv4.ip_local_reserved_ports` keeps so many of the range from the kernel's choice. */
   readonly reservedPorts: number;
   /** Source addresses that take turns. */
@@ -70,6 +72,7 @@ export function readSources(question: SourceQuestion): SourceReadings | undefine
   const free = table.free(isIPv6);
   return {
     range,
+    isKernelsRange: ports === undefined,
     reservedPorts: reserved,
     addresses: isSpread ? mostAddresses : addresses.length,
     isSpread,

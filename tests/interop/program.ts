@@ -73,6 +73,11 @@ export class Program implements AsyncDisposable {
     this.#child.kill("SIGINT");
   }
 
+  /** It stands still from now on, with all that it has open. */
+  stop(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
   /** Its exit code, once everything that it wrote was read. */
   async ended(): Promise<number> {
     await this.#reading;
