@@ -29,6 +29,7 @@ export function loadSettings(
     replyTimeoutMs: settings.timeoutMs,
     drainMs: settings.drainMs ?? settings.timeoutMs,
     verify: settings.verify,
+    ...(settings.barrier ? {} : { measuresRamp: true }),
     ...upkeepOf(settings),
     ...rampPlan(settings),
   };

@@ -6,6 +6,7 @@ import { clientSnapshot, type SnapshotContext } from "../load/client_snapshot.ts
 import { LoadGenerator } from "../load/load_generator.ts";
 import type { LoadSettings } from "../load/load_settings.ts";
 import type { MessageTrace } from "../load/message_trace.ts";
+import { nowNs } from "../stats/clock.ts";
 import type { ClientSnapshot, RunIdentity } from "../stats/snapshot.ts";
 import { type Endpoint, formatEndpoint } from "../transport/endpoint.ts";
 import { transports } from "../transport/registry.ts";
@@ -21,6 +22,8 @@ export interface LocalMeasurementSettings {
   readonly run: RunIdentity;
   readonly second: SecondHandler;
   readonly trace?: MessageTrace;
+  /** Called when every connection is open or has failed; the plan then waits for `begin`. */
+  readonly settled?: () => void;
 }
 
 /** A load that this process generates. */
@@ -34,7 +37,7 @@ export class LocalMeasurement implements Measurement {
    * @throws {HoldfastError} the run cannot begin.
    */
   static async create(of: LocalMeasurementSettings): Promise<LocalMeasurement> {
-    const { endpoint, settings, plan, dialing, run, second, trace } = of;
+    const { endpoint, settings, plan, dialing, run, second, trace, settled } = of;
     const context: SnapshotContext = { run, endpoint: formatEndpoint(endpoint) };
     const generator = await LoadGenerator.create(plan, {
       dial: (handlers) => transports[endpoint.scheme].dial(endpoint, handlers, dialing),
@@ -45,6 +48,7 @@ export class LocalMeasurement implements Measurement {
         second(interval, startNs - runStartNs, endNs - runStartNs, snapshot);
       },
       ...(trace === undefined ? {} : { trace }),
+      ...(settled === undefined ? {} : { settled }),
     });
     return new LocalMeasurement(generator, context);
   }
@@ -58,13 +62,23 @@ export class LocalMeasurement implements Measurement {
     return clientSnapshot(this.#generator, this.#context);
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#generator.run(signal);
+  async run(signal: AbortSignal, startNs = nowNs()): Promise<void> {
+    // The seconds of all generators that start together are the same.
+    const waitMs = (startNs - nowNs()) / 1e6;
+    if (waitMs > 0 && !signal.aborted) await Bun.sleep(waitMs);
+    await this.#generator.run(signal, startNs);
+  }
+
+  /** The plan begins then (clock time): see `settled`. */
+  begin(atNs: number): void {
+    this.#generator.begin(atNs);
   }
 
   finish(): void {
     this.#generator.finish();
   }
+
+  close(): void {}
 }
 
 function codecFor(settings: ClientSettings, traits: TransportTraits): Codec {

@@ -4,10 +4,16 @@ import type { ClientHistograms, ClientSnapshot } from "../stats/snapshot.ts";
 export interface Measurement {
   /** All that is known now. */
   snapshot(): ClientSnapshot;
-  /** Runs to its end; an abort ends it early, with what was measured. */
-  run(signal: AbortSignal): Promise<void>;
+  /**
+   * Runs to its end; an abort ends it early, with what was measured.
+   *
+   * @param startNs when the first connect is due (clock time); as soon as can be where left out.
+   */
+  run(signal: AbortSignal, startNs?: number): Promise<void>;
   /** Ends the ramp or the steady phase now, in order: drain, then done. Not an interrupt. */
   finish(): void;
+  /** Ends what is left of it, where it could not run to its end. */
+  close(): void;
 }
 
 /**

@@ -7,8 +7,10 @@ import { count, countOrMax, rate, seed, size } from "../options/quantity.ts";
 import { defaultBreakConditions } from "../stats/break_condition.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
+import { instant } from "../options/instant.ts";
 import { row, type SettingsOf } from "../options/row.ts";
 import { step } from "../options/step.ts";
+import { workers } from "../options/workers.ts";
 import { choice, file, fileOrStream, flag, protocolName, text } from "../options/text.ts";
 
 const secureSchemes = ["tls", "wss", "quic"];
@@ -126,6 +128,13 @@ export const clientRows = {
     summary: "where the holdfast server at the target serves its statistics",
     requires: ramp,
   }),
+  workers: row({
+    name: "workers",
+    kind: workers,
+    category: "Connections",
+    summary: "processes that share the load; auto: as many as it needs",
+    otherwise: "1",
+  }),
   ratePerSecond: row({
     name: "rate",
     short: "r",
@@ -194,7 +203,7 @@ export const clientRows = {
     kind: positiveDuration,
     default: 10_000,
     category: "Time",
-    summary: "length of the measured phase, once all connections are open",
+    summary: "length of the measured phase",
     conflicts: ["stages", "scheduleFile"],
   }),
   warmupMs: row({
@@ -204,6 +213,20 @@ export const clientRows = {
     category: "Time",
     summary: "send for this long before the measured phase",
     requires: messages,
+  }),
+  barrier: row({
+    name: "barrier",
+    kind: flag,
+    default: true,
+    category: "Time",
+    summary: "measure once all connections are open; --no-barrier: from the start",
+  }),
+  startAt: row({
+    name: "start-at",
+    kind: instant,
+    category: "Time",
+    summary: "wait for this instant, on several hosts the same: ISO 8601, 12:00 or epoch",
+    otherwise: "at once",
   }),
   timeoutMs: row({
     name: "timeout",

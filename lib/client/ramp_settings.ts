@@ -34,17 +34,22 @@ export interface MostConnections {
   readonly limit: "file descriptors" | "memory";
 }
 
-/** How many connections this process may and can hold, ports and the target aside. */
-export function mostConnections(scheme: Scheme, connectionsPerSocket: number): MostConnections {
+/** How many connections so many processes may and can hold, ports and the target aside. */
+export function mostConnections(
+  scheme: Scheme,
+  connectionsPerSocket: number,
+  workers = 1,
+): MostConnections {
   const question = {
     role: "client",
     kind: scheme,
-    workers: 1,
+    workers,
     connectionsPerSocket,
     // Where it is elsewhere, that only leaves some memory over.
     isTargetLocal: true,
   } as const;
-  const byFds = (Math.min(fdLimits().soft, mostIds) - reservedFds) * perDescriptor(question);
+  const fds = (Math.min(fdLimits().soft, mostIds) - reservedFds) * workers;
+  const byFds = fds * perDescriptor(question);
   const byMemory = Math.floor(availableMemoryBytes() * usableMemory / bytesPerConnection(question));
   const connections = Math.max(0, Math.min(byFds, byMemory, mostIds));
   return { connections, limit: byFds <= byMemory ? "file descriptors" : "memory" };
@@ -77,8 +82,17 @@ export function fillInRamp(
         "its first connection on; drop one",
     );
   }
+  if (!settings.barrier) {
+    throw new UsageError(
+      "--no-barrier has no meaning in a ramp (-c max, --step or --break-when), which measures from " +
+        "its first connection on anyway; drop it",
+    );
+  }
+  const workers = typeof settings.workers === "number" ? settings.workers : 1;
   const isUnbounded = settings.connections === Infinity || !given.has("connections");
-  const most = isUnbounded ? mostConnections(scheme, settings.connectionsPerSocket) : undefined;
+  const most = isUnbounded
+    ? mostConnections(scheme, settings.connectionsPerSocket, workers)
+    : undefined;
   if (most !== undefined && most.connections === 0) {
     throw new HostLimitError(
       `no connection fits into what this host has left of ${most.limit}; raise ulimit -n, or free ` +

@@ -30,6 +30,8 @@ export interface RampWatchSettings {
   readonly endpoint: Endpoint;
   /** Where the number of connections is what this host can hold. */
   readonly most: MostConnections | undefined;
+  /** How many processes generate the load. */
+  readonly workers: number;
   /** The ramp is at its knee: end it. */
   broken(line: string): void;
 }
@@ -75,7 +77,7 @@ export class RampWatch {
       endpoint,
       addresses,
       maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
-      processes: 1,
+      processes: of.workers,
     };
     this.#detector = new KneeDetector({
       conditions: breakConditions(settings.breakConditions),

@@ -4,6 +4,7 @@ import { serveStats, type StatsServer } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { identityOf } from "../report/run_identity.ts";
 import { parseExpectation } from "../stats/expectations.ts";
+import { formatElapsed } from "../stats/figures.ts";
 import type { ClientSnapshot } from "../stats/snapshot.ts";
 import { judgeRamp, rampExitCode } from "../stats/ramp_verdict.ts";
 import { withoutConnections } from "../stats/stop_reason.ts";
@@ -13,12 +14,15 @@ import { requireDescriptors } from "./descriptors.ts";
 import { dialSettings, readText } from "./dialing.ts";
 import { loadSettings } from "./load_plan.ts";
 import { LocalMeasurement } from "./local_measurement.ts";
+import type { Measurement, SecondHandler } from "./measurement.ts";
 import { checkForScheme, type ClientSettings } from "./options.ts";
-import type { Measurement } from "./measurement.ts";
 import { fillInRamp, isRamp, type MostConnections } from "./ramp_settings.ts";
 import { RampWatch } from "./ramp_watch.ts";
 import { Results } from "./results.ts";
 import { planSources } from "./sources.ts";
+import { awaitInstant, requireFuture } from "./start_at.ts";
+import { workerCount } from "./worker_count.ts";
+import { WorkersMeasurement } from "./workers_measurement.ts";
 
 /**
  * `holdfast client`: opens the connections, sends the load, reports.
@@ -36,39 +40,53 @@ export async function run(
   const { commandLine, most, notes } = fillInRamp(given, endpoint);
   const { settings } = commandLine;
   const expectations = settings.expectations.map(parseExpectation);
-  const plan = loadSettings(settings, await scheduleText(settings, io));
-  requireDescriptors(endpoint.scheme, settings);
+  const schedule = await scheduleText(settings, io);
+  const plan = loadSettings(settings, schedule);
+  if (settings.startAt !== undefined) requireFuture(settings.startAt);
+  const workers = workerCount(endpoint.scheme, settings, plan);
+  if (workers === 1) requireDescriptors(endpoint.scheme, settings);
   const sources = await planSources(endpoint, settings, settings.connections, most !== undefined);
   const hints = [...notes, ...(sources?.note === undefined ? [] : [sources.note])];
   if (!settings.quiet) { for (const hint of hints) io.note(hint); }
-  const dialing = dialSettings(settings, sources?.table);
-  const ramp = await openRamp(settings, endpoint, most, (line) => {
+  const dialing = dialSettings(settings, workers === 1 ? sources?.table : undefined);
+  const ramp = await openRamp(settings, endpoint, most, workers, (line) => {
     if (!settings.quiet) io.note(line);
     measurement?.finish();
   });
-  let measurement: Measurement | undefined;
   const results = new Results(settings, io);
+  let measurement: Measurement | undefined;
   try {
-    const run = identityOf(commandLine);
-    measurement = await LocalMeasurement.create({
-      endpoint,
-      settings,
-      plan,
-      dialing,
-      run,
-      second: (...second) => {
-        results.second(...second);
-        ramp?.second(...second);
-      },
-      ...(results.trace === undefined ? {} : { trace: results.trace }),
-    });
+    const run = identityOf(commandLine, settings.startAt);
+    const second: SecondHandler = (...second) => {
+      results.second(...second);
+      ramp?.second(...second);
+    };
+    const load = measurement = workers === 1
+      ? await LocalMeasurement.create({
+        endpoint,
+        settings,
+        plan,
+        dialing,
+        run,
+        second,
+        ...(results.trace === undefined ? {} : { trace: results.trace }),
+      })
+      : await WorkersMeasurement.create({
+        endpoint,
+        settings,
+        scheduleText: schedule,
+        sources: sources?.table,
+        run,
+        workers,
+        second,
+        note: (line) => io.note(line),
+      });
     results.start(run);
-    const load = measurement;
     const read = (): ClientSnapshot =>
       ramp === undefined ? load.snapshot() : { ...load.snapshot(), ramp: ramp.report() };
     const stats = serve(commandLine, io, read);
     try {
-      await load.run(signal);
+      await load.run(signal, await startInstant(settings, io, signal));
     } finally {
       stats?.stop();
     }
@@ -83,6 +101,7 @@ export async function run(
     results.finish(snapshot);
     return exitCode(snapshot, io);
   } finally {
+    measurement?.close();
     results.close();
     ramp?.close();
   }
@@ -93,10 +112,23 @@ async function openRamp(
   settings: ClientSettings,
   endpoint: Endpoint,
   most: MostConnections | undefined,
+  workers: number,
   broken: (line: string) => void,
 ): Promise<RampWatch | undefined> {
   if (!isRamp(settings)) return undefined;
-  return await RampWatch.open({ settings, endpoint, most, broken });
+  return await RampWatch.open({ settings, endpoint, most, workers, broken });
+}
+
+/** When the first connect is due (clock time), where `--start-at` says it; waits until shortly before. */
+async function startInstant(
+  { startAt, quiet }: ClientSettings,
+  io: Io,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  if (startAt === undefined) return undefined;
+  const waitMs = startAt - Date.now();
+  if (!quiet) io.note(`waiting ${formatElapsed(waitMs)}, until ${new Date(startAt).toISOString()}`);
+  return await awaitInstant(startAt, signal);
 }
 
 /** @throws {UsageError} there is not exactly one endpoint, or options have no meaning on it. */

@@ -21,6 +21,7 @@ const ipv6Recverr = 25;
 const prSetTimerslack = 29;
 const rlimitNofile = 7;
 const pollIn = 1;
+const clockMonotonic = 1;
 
 /** The kernel doubles what is asked and keeps the result in a signed int. */
 const maxBufferBytes = 0x3fffffff;
@@ -41,6 +42,7 @@ function openLibrary(name: string) {
     getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
     ppoll: { args: ["ptr", "u64", "ptr", "ptr"], returns: "i32" },
+    clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
     getrlimit: { args: ["i32", "ptr"], returns: "i32" },
     setrlimit: { args: ["i32", "ptr"], returns: "i32" },
   }).symbols;
@@ -250,6 +252,24 @@ function linkOf(fd: number): string {
   } catch {
     return ""; // closed since the directory was read
   }
+}
+
+let clockMemory: ReturnType<typeof memory> | undefined;
+
+/**
+ * The kernel's monotonic clock (clock_gettime(2) CLOCK_MONOTONIC), in nanoseconds since the host
+ * started: the same for every process, unlike `Bun.nanoseconds` and `process.hrtime`, which count
+ * from the start of theirs.
+ *
+ * @returns NaN where there is no libc.
+ */
+export function monotonicNs(): number {
+  const symbols = libc();
+  if (symbols === null) return NaN;
+  clockMemory ??= memory(16);
+  if (symbols.clock_gettime(clockMonotonic, clockMemory.address) !== 0) return NaN;
+  const [seconds, ns] = new BigInt64Array(clockMemory.words.buffer);
+  return Number(seconds!) * 1e9 + Number(ns!);
 }
 
 /** Limits on open descriptors, RLIMIT_NOFILE. Infinity: unlimited, or not known here. */

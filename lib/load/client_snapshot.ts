@@ -47,6 +47,7 @@ export function clientSnapshot(
     steadyMs: steadyNs / 1e6,
     steadyPlannedMs: settings.durationMs + measuredRampMs(generator),
     interrupted: generator.times.isInterrupted,
+    ...(settings.measuresRamp === true ? { measuresRamp: true } : {}),
     connections: connectionCounts(generator),
     messages: messageCounts(ledger.outside, ledger.steady),
     steady,

@@ -14,8 +14,8 @@ export interface CommandLine<S> {
 }
 
 /**
- * Every setting in force, by flag name, as a user would write it: not the flags that are off, nor
- * defaults that have no meaning beside the others. Several values of one option are joined by `; `,
+ * Every setting in force, by flag name, as a user would write it: not the flags that are as by default,
+ * nor defaults that have no meaning beside the others. Several values of one option are joined by `; `,
  * which is also how the environment separates them.
  */
 export function renderSettings<R extends Rows>(
@@ -25,7 +25,7 @@ export function renderSettings<R extends Rows>(
   const rendered: Record<string, string> = {};
   for (const [key, row] of Object.entries(rows)) {
     if (!isSet(row, settings[key]) && row.presence !== "defaulted") continue;
-    if (isFlag(row) && settings[key] === false) continue;
+    if (isFlag(row) && settings[key] === (row.presence === "defaulted" && row.default)) continue;
     if (conflictOf(row, rows, settings) !== undefined || !hasRequired(row, rows, settings)) {
       continue;
     }

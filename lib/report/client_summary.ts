@@ -23,6 +23,7 @@ import { failureLines } from "./failure_lines.ts";
 import { outageLines, spreadText } from "./outage_lines.ts";
 import { rampSummary } from "./ramp_summary.ts";
 import { usageText } from "./usage_text.ts";
+import { workerLines } from "./worker_lines.ts";
 
 /** The final report of a client, at most 100 columns wide. */
 export function clientSummary(snapshot: ClientSnapshot): string[] {
@@ -61,7 +62,9 @@ function title(snapshot: ClientSnapshot): string[] {
     ...labelled("load", load),
     ...labelled(
       "time",
-      `${measured}${formatElapsed(elapsedMs)}${interrupted ? ", interrupted" : ""}`,
+      `${measured}${formatElapsed(elapsedMs)}${interrupted ? ", interrupted" : ""}${
+        snapshot.measuresRamp === true ? ", from the first connect on" : ""
+      }`,
     ),
     ...(labels.length > 0 ? labelled("labels", labels.join(", ")) : []),
   ];
@@ -206,6 +209,7 @@ function circumstances(snapshot: ClientSnapshot): string[] {
   lines.push(...failureLines(connections.failures));
   const whileMeasured = steadyMs > 0 ? `, steady ${formatCores(generator.steadyCpuShare)}` : "";
   lines.push(...labelled("generator", usageText(generator, whileMeasured)));
+  lines.push(...workerLines(snapshot.workers));
   return lines;
 }
 

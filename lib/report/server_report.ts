@@ -3,6 +3,7 @@ import type { ServerCounts, ServerSnapshot } from "../stats/snapshot.ts";
 import { alignRight, labelled, labelledList } from "./columns.ts";
 import { failureLines } from "./failure_lines.ts";
 import { usageText } from "./usage_text.ts";
+import { workerLines } from "./worker_lines.ts";
 
 /** One line about each interval of a running server; rates are those since the line before. */
 export class ServerLine {
@@ -59,6 +60,7 @@ export function serverSummary(snapshot: ServerSnapshot): string[] {
       : []),
     ...failureLines(total.failures),
     ...labelled("server", usageText(process, "")),
+    ...workerLines(snapshot.workers),
   ];
 }
 

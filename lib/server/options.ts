@@ -7,6 +7,7 @@ import { row, type SettingsOf } from "../options/row.ts";
 import { serverId } from "../options/server_id.ts";
 import { statsAddress } from "../options/address.ts";
 import { file, flag, protocolName } from "../options/text.ts";
+import { workers } from "../options/workers.ts";
 
 const connectedSchemes = ["tcp", "tls", "ws", "wss", "quic"];
 const secureSchemes = ["tls", "wss", "quic"];
@@ -53,6 +54,13 @@ export const serverRows = {
     category: "Limits",
     summary: "queue of connections not yet accepted; the kernel caps it at somaxconn",
     schemes: ["tcp", "tls", "ws", "wss"],
+  }),
+  workers: row({
+    name: "workers",
+    kind: workers,
+    category: "Limits",
+    summary: "processes that share the ports; auto: one for each core",
+    otherwise: "1",
   }),
   reusePort: row({
     name: "reuse-port",

@@ -8,28 +8,20 @@ import { openOutput } from "../report/output.ts";
 import { identityOf } from "../report/run_identity.ts";
 import { ServerLine, serverSummary } from "../report/server_report.ts";
 import { nowNs } from "../stats/clock.ts";
-import type { RunIdentity, ServerSnapshot } from "../stats/snapshot.ts";
-import {
-  type Endpoint,
-  formatEndpoint,
-  parseEndpoint,
-  type Scheme,
-} from "../transport/endpoint.ts";
-import { transports } from "../transport/registry.ts";
+import type { RunIdentity } from "../stats/snapshot.ts";
+import { type Endpoint, parseEndpoint, type Scheme } from "../transport/endpoint.ts";
 import type { CertificatePair } from "../transport/transport.ts";
-import { Admission } from "./admission.ts";
 import { serverCertificate } from "./certificate.ts";
+import { requireFreePorts } from "./free_ports.ts";
+import { LocalServing } from "./local_serving.ts";
 import { checkForEndpoints, defaultEndpoints, type ServerSettings } from "./options.ts";
-import { DescriptorWatch } from "./descriptor_watch.ts";
-import { RefusalNotes } from "./refusal_notes.ts";
-import { type ServedEndpoint, serveEndpoints } from "./served_endpoints.ts";
-import { serverSnapshot } from "./snapshot.ts";
+import type { Serving, ServingSettings } from "./serving.ts";
+import { workerCount } from "./worker_count.ts";
+import { WorkersServing } from "./workers_serving.ts";
 
 /** The transports that need a certificate. */
 const secureSchemes: readonly Scheme[] = ["tls", "wss", "quic"];
 
-/** How often refusals that were not said yet, and a lack of descriptors, are looked for. */
-const watchEveryMs = 1000;
 /** The longest time that a timer can wait for. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -51,44 +43,32 @@ export async function run(
   const identity = identityOf(commandLine);
   const json = settings.jsonFile === undefined ? undefined : openOutput(settings.jsonFile, io);
 
-  const startNs = nowNs();
-  const elapsedMs = () => (nowNs() - startNs) / 1e6;
-  const notes = new RefusalNotes((line) => io.note(line));
+  const workers = workerCount(settings);
+  const start: ServingSettings = {
+    endpoints,
+    settings,
+    certificate: await certificateOf(endpoints, settings),
+    run: identity,
+    serverId: serverIdOf(settings, identity),
+    startNs: nowNs(),
+    note: (line) => io.note(line),
+  };
   try {
-    const served = await serveEndpoints(endpoints, transports, {
-      certificate: await certificateOf(endpoints, settings),
-      backlog: settings.backlog,
-      reusePort: settings.reusePort,
-      idleTimeoutMs: settings.idleTimeoutMs,
-      maxMessageBytes: settings.maxMessageBytes,
-      maxPendingBytes: settings.maxPendingBytes,
-      alpn: settings.alpn,
-      serverId: serverIdOf(settings, identity),
-      admission: new Admission(settings.maxConnections ?? Infinity),
-      elapsedMs,
-      refused: (endpoint, detail) =>
-        notes.add(`${formatEndpoint(endpoint)}: ${detail}`, elapsedMs()),
-    });
-    const read = () =>
-      serverSnapshot(
-        identity,
-        elapsedMs(),
-        served.map(({ name, counters }) => ({ endpoint: name, counts: counters.counts() })),
-      );
+    if (workers > 1) await requireFreePorts(start);
+    const serving: Serving = workers === 1
+      ? await LocalServing.start(start)
+      : await WorkersServing.start({ ...start, workers });
+    let failure: Error | undefined;
     try {
-      for (const { name } of served) io.out(`listening on ${name}`);
-      const descriptors = new DescriptorWatch((line) => io.note(line));
-      await serveUntilStopped(commandLine, io, signal, read, () => {
-        notes.flush(elapsedMs());
-        descriptors.look();
-      });
+      for (const name of serving.names) io.out(`listening on ${name}`);
+      failure = await serveUntilStopped(commandLine, io, signal, serving);
     } finally {
-      await shutDown(served);
+      await serving.stop();
     }
-    notes.flush(Infinity);
-    const snapshot = read();
+    const snapshot = serving.snapshot();
     for (const line of serverSummary(snapshot)) io.out(line);
     if (json !== undefined) writeSnapshotJson(json, snapshot);
+    if (failure !== undefined) throw failure;
     return exitCodes.ok;
   } finally {
     json?.close();
@@ -114,14 +94,18 @@ async function certificateOf(
   return await serverCertificate(settings, secure.map(({ host }) => host));
 }
 
-/** Reports from time to time, until the signal is aborted or the duration is over. */
+/**
+ * Reports from time to time, until the signal is aborted or the duration is over.
+ *
+ * @returns why nothing is served any more, where that came first.
+ */
 async function serveUntilStopped(
   { settings, given }: CommandLine<ServerSettings>,
   io: Io,
   signal: AbortSignal,
-  read: () => ServerSnapshot,
-  watch: () => void,
-): Promise<void> {
+  serving: Serving,
+): Promise<Error | undefined> {
+  const read = () => serving.snapshot();
   const stats = settings.statsAddress === "off" ? undefined : serveStats({
     hostname: settings.statsAddress.host,
     port: settings.statsAddress.port,
@@ -130,15 +114,15 @@ async function serveUntilStopped(
   });
   if (stats !== undefined) io.out(`statistics on ${stats.url}`);
   const line = new ServerLine();
-  const timers = [setInterval(watch, watchEveryMs)];
-  if (!settings.quiet) {
-    const everyMs = Math.min(settings.reportEveryMs, longestTimerMs);
-    timers.push(setInterval(() => io.out(line.next(read())), everyMs));
-  }
+  const everyMs = Math.min(settings.reportEveryMs, longestTimerMs);
+  const reports = settings.quiet
+    ? undefined
+    : setInterval(() => io.out(line.next(read())), everyMs);
   try {
-    await stopped(signal, settings.durationMs);
+    const isOver = stopped(signal, settings.durationMs).then(() => undefined);
+    return await Promise.race([isOver, ...serving.failed === undefined ? [] : [serving.failed]]);
   } finally {
-    for (const timer of timers) clearInterval(timer);
+    clearInterval(reports);
     await stats?.stop();
   }
 }
@@ -157,10 +141,4 @@ async function stopped(signal: AbortSignal, durationMs = Infinity): Promise<void
       }
     });
   }
-}
-
-/** First nobody new anywhere, then the end of every connection. */
-async function shutDown(served: readonly ServedEndpoint[]): Promise<void> {
-  for (const { listener } of served) listener.stopAccepting();
-  await Promise.all(served.map(({ listener }) => listener.shutdown()));
 }

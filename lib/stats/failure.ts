@@ -9,6 +9,7 @@ export const failureKinds = [
   "host-fds",
   "host-ports",
   "host-memory",
+  "host-worker",
   "idle",
   "closed-by-peer",
   "unreachable",

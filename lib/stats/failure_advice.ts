@@ -42,6 +42,7 @@ const advice: Record<FailureKind, string> = {
   "host-fds": "raise the limit (ulimit -n, or LimitNOFILE= of a service)",
   "host-ports": "widen net.ipv4.ip_local_port_range or use further source addresses",
   "host-memory": "free memory, or raise net.ipv4.tcp_mem and the like",
+  "host-worker": "see what ended the worker, such as the kernel's log (dmesg) for want of memory",
   idle: "check that the server still runs, and how long it lets connections be idle",
   "closed-by-peer": "the server may speak another protocol, or take no more connections",
   unreachable: "check the address and the route to it",

@@ -18,6 +18,16 @@ export interface ExactFigures {
   readonly clamped: number;
 }
 
+/** What a histogram is made of, as plain data for another process. */
+export interface PackedHistogram {
+  /** Indexes of the buckets that are not empty, each followed by its count. */
+  readonly buckets: Float64Array;
+  readonly sumNs: number;
+  readonly minNs: number;
+  readonly maxNs: number;
+  readonly clamped: number;
+}
+
 /**
  * Times in nanoseconds, counted in HdrHistogram's own buckets: three significant digits from 1 ns to
  * 1 hour. Minimum, maximum and sum are kept exactly (the sum up to 2^53, rounded beyond).
@@ -245,6 +255,41 @@ export class Histogram {
       found.push(reached);
     }
     return found;
+  }
+
+  /** All of it as plain data, 16 bytes for each bucket that is not empty. */
+  pack(): PackedHistogram {
+    const pairs: number[] = [];
+    const counts = this.#counts;
+    const last = this.#count === 0 ? -1 : indexOf(this.#maxNs);
+    for (let index = last < 0 ? 0 : indexOf(this.#minNs); index <= last; index++) {
+      if (counts[index]! > 0) pairs.push(index, counts[index]!);
+    }
+    return {
+      buckets: Float64Array.from(pairs),
+      sumNs: this.#sumNs,
+      minNs: this.#minNs,
+      maxNs: this.#maxNs,
+      clamped: this.#clamped,
+    };
+  }
+
+  /** Adds what `pack` made of another histogram, exactly. */
+  addPacked({ buckets, sumNs, minNs, maxNs, clamped }: PackedHistogram): void {
+    let added = 0;
+    for (let at = 1; at < buckets.length; at += 2) added += buckets[at]!;
+    if (added === 0) return;
+    this.#makeRoomFor(added);
+    const counts = this.#counts;
+    for (let at = 0; at < buckets.length; at += 2) {
+      const index = buckets[at]!;
+      counts[index] = counts[index]! + buckets[at + 1]!;
+    }
+    this.#count += added;
+    this.#sumNs += sumNs;
+    this.#clamped += clamped;
+    if (minNs < this.#minNs) this.#minNs = minNs;
+    if (maxNs > this.#maxNs) this.#maxNs = maxNs;
   }
 
   /** HdrHistogram's V2 compressed encoding in base64, which every HdrHistogram library reads. */

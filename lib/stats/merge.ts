@@ -1,5 +1,5 @@
+import { addHistograms, emptyHistograms } from "./client_histograms.ts";
 import { FailureTally } from "./failure_tally.ts";
-import { Histogram } from "./histogram.ts";
 import { addSpreads, mergeOutages } from "./outage.ts";
 import type {
   ClientHistograms,
@@ -10,6 +10,7 @@ import type {
   ProcessUsage,
   ServerCounts,
   ServerSnapshot,
+  WorkerState,
 } from "./snapshot.ts";
 
 const phases: readonly Phase[] = ["ramp", "warmup", "steady", "drain", "done"];
@@ -43,13 +44,19 @@ export function mergeClientSnapshots(list: readonly ClientSnapshot[]): ClientSna
     bytes: sumOf(list.map((each) => each.bytes)),
     answerStatuses: sumByName(list.map((each) => each.answerStatuses)),
     histograms: mergeHistograms(list.map((each) => each.histograms)),
-    generator: sumOf(list.map((each) => each.generator)),
+    generator: {
+      ...sumOf(list.map((each) => each.generator)),
+      // Of several waits at the same time there is no sum.
+      steadyCpuWaitShare: list.map((each) => each.generator.steadyCpuWaitShare)
+        .reduce((longest, share) => share > longest || Number.isNaN(longest) ? share : longest),
+    },
     ...present("outages", list.flatMap((each) => each.outages ?? []), mergeOutages),
     ...present(
       "servers",
       list.flatMap(({ servers }) => servers === undefined ? [] : [servers]),
       addSpreads,
     ),
+    ...mergeWorkers(list),
     verdict: undefined,
     ...mergeOverdue(list),
   };
@@ -65,6 +72,13 @@ function mergeOverdue(list: readonly ClientSnapshot[]): Pick<ClientSnapshot, "ov
       count: list.reduce((total, each) => total + (each.overdue?.[index]?.count ?? 0), 0),
     })),
   };
+}
+
+function mergeWorkers(
+  list: readonly { readonly workers?: WorkerState[] }[],
+): { workers?: WorkerState[] } {
+  const workers = list.flatMap((each) => each.workers ?? []);
+  return workers.length === 0 ? {} : { workers };
 }
 
 /**
@@ -86,8 +100,14 @@ export function mergeServerSnapshots(list: readonly ServerSnapshot[]): ServerSna
       counts: mergeServerCounts(counts),
     })),
     total: mergeServerCounts(list.map((each) => each.total)),
-    process: sumOf<ProcessUsage>(list.map((each) => each.process)),
+    process: sumUsage(list.map((each) => each.process)),
+    ...mergeWorkers(list),
   };
+}
+
+/** What several processes use together. */
+export function sumUsage(list: readonly ProcessUsage[]): ProcessUsage {
+  return sumOf(list);
 }
 
 /** The sum of the counts of several endpoints. */
@@ -160,21 +180,9 @@ function mergeFailures(list: readonly (readonly FailureCount[])[]): FailureCount
 }
 
 function mergeHistograms(list: readonly ClientHistograms[]): ClientHistograms {
-  const add = (histograms: readonly Histogram[]) => {
-    const sum = new Histogram();
-    for (const histogram of histograms) sum.add(histogram);
-    return sum;
-  };
-  const merge = (key: Exclude<keyof ClientHistograms, "reconnect">) =>
-    add(list.map((histograms) => histograms[key]));
-  return {
-    response: merge("response"),
-    service: merge("service"),
-    connect: merge("connect"),
-    ...present("reconnect", list.flatMap((histograms) => histograms.reconnect ?? []), add),
-    scheduleError: merge("scheduleError"),
-    lateness: merge("lateness"),
-  };
+  const sums = emptyHistograms();
+  for (const histograms of list) addHistograms(sums, histograms);
+  return sums;
 }
 
 interface Sums {

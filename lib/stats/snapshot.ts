@@ -38,6 +38,36 @@ export interface ProcessUsage {
   openFds: number;
 }
 
+/** A process that ended before it was asked to. */
+export interface WorkerEnd {
+  pid: number;
+  /** Milliseconds after the start of the run. */
+  atMs: number;
+  /** The signal that killed it, or its exit code and what it said. */
+  reason: string;
+  /** Connections that ended with it. */
+  connections: number;
+  /** Messages that were sent on them and not answered yet. */
+  messages: number;
+}
+
+/** One of the processes that carry a run out together. */
+export interface WorkerState {
+  /** From 1. */
+  number: number;
+  pid: number;
+  /** Connections open now. */
+  open: number;
+  cpuSeconds: number;
+  rssBytes: number;
+  openFds: number;
+  /** Of a client: as in `GeneratorUsage`, and the p99 of its own lateness. */
+  steadyCpuShare?: number;
+  steadyCpuWaitShare?: number;
+  latenessP99Ns?: number;
+  ends: WorkerEnd[];
+}
+
 /**
  * With `--reconnect` and `--recycle` a connection can be opened several times: `attempted`, `opened`,
  * `failed` and `lost` count each time. Always: attempted = opened + failed + those being opened.
@@ -140,6 +170,8 @@ export interface ClientSnapshot {
   steadyMs: number;
   steadyPlannedMs: number;
   interrupted: boolean;
+  /** The steady phase began with the first connect (`--no-barrier`); missing where it did not. */
+  measuresRamp?: boolean;
   connections: ConnectionCounts;
   /** All messages of the run. */
   messages: MessageCounts;
@@ -159,6 +191,8 @@ export interface ClientSnapshot {
   outages?: OutageReport;
   /** Open connections by server, with `--reconnect` or `--identify`. */
   servers?: ServerSpread;
+  /** The processes that generate the load, where it is not this one alone. */
+  workers?: WorkerState[];
   /** Set when the run has ended. */
   verdict: Verdict | undefined;
   /** Ramps only: messages that wait for longer than each bound that `--break-when` sets. */
@@ -184,9 +218,12 @@ export interface ClientHistograms {
 }
 
 export interface GeneratorUsage extends ProcessUsage {
-  /** CPU of the steady phase divided by its time; 1 is one core. */
+  /** CPU of the steady phase divided by its time; 1 is one core. That of all workers together. */
   steadyCpuShare: number;
-  /** Share of the steady phase in which it was ready to run and had no CPU; NaN where unknown. */
+  /**
+   * Share of the steady phase in which it was ready to run and had no CPU; NaN where unknown. That of
+   * the worker that waited longest.
+   */
   steadyCpuWaitShare: number;
   /** Sends that a full connection (backpressure) held up in the steady phase. */
   heldBackSends: number;
@@ -233,7 +270,10 @@ export interface ServerSnapshot {
   elapsedMs: number;
   endpoints: { endpoint: string; counts: ServerCounts }[];
   total: ServerCounts;
+  /** Of all workers together. */
   process: ProcessUsage;
+  /** The processes that serve, where it is not this one alone. */
+  workers?: WorkerState[];
 }
 
 export type Snapshot = ClientSnapshot | ServerSnapshot;

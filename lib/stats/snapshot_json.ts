@@ -16,6 +16,7 @@ import {
   type ServerSnapshot,
   type Snapshot,
   type Verdict,
+  type WorkerState,
 } from "./snapshot.ts";
 
 /** A histogram as JSON. `encoded` is what makes it a histogram again; without it, it is a summary. */
@@ -111,6 +112,9 @@ function readClient(object: read.Fields): ClientSnapshot {
     steadyMs: read.number(object, "steadyMs"),
     steadyPlannedMs: read.number(object, "steadyPlannedMs"),
     interrupted: read.boolean(object, "interrupted"),
+    ...(object["measuresRamp"] === undefined
+      ? {}
+      : { measuresRamp: read.boolean(object, "measuresRamp") }),
     connections: {
       ...read.numbers(connections, [
         "requested",
@@ -154,6 +158,7 @@ function readClient(object: read.Fields): ClientSnapshot {
     ]),
     ...read.optional(object, "outages", (_, key) => readOutages(read.object(object, key))),
     ...read.optional(object, "servers", readSpread),
+    ...readWorkers(object),
     verdict: object["verdict"] === undefined
       ? undefined
       : readVerdict(read.object(object, "verdict")),
@@ -182,6 +187,23 @@ function readServer(object: read.Fields): ServerSnapshot {
       "rssBytes",
       "openFds",
     ]),
+    ...readWorkers(object),
+  };
+}
+
+/** Left out where one process did it all, and by earlier versions. */
+function readWorkers(object: read.Fields): { workers?: WorkerState[] } {
+  if (object["workers"] === undefined) return {};
+  const ofClients = ["steadyCpuShare", "steadyCpuWaitShare", "latenessP99Ns"] as const;
+  return {
+    workers: read.list(object, "workers").map((worker) => ({
+      ...read.numbers(worker, ["number", "pid", "open", "cpuSeconds", "rssBytes", "openFds"]),
+      ...read.numbers(worker, ofClients.filter((key) => worker[key] !== undefined)),
+      ends: read.list(worker, "ends").map((end) => ({
+        ...read.numbers(end, ["pid", "atMs", "connections", "messages"]),
+        reason: read.text(end, "reason"),
+      })),
+    })),
   };
 }
 

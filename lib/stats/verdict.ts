@@ -37,6 +37,7 @@ const connectGraceMs = 250;
  * stops the run too, unless expectations were given, which can be about just that.
  */
 export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdict {
+  const ended = endedWorkers(snapshot);
   const late = [
     ...missedMessages(snapshot, settings.minAchievedShare ?? 0.99),
     ...lateGenerator(snapshot, settings.maxLatenessP99Ns),
@@ -45,11 +46,11 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
   const stop = withoutConnections(snapshot);
   // The reason of a stop by this host names its limit already.
   const host = stop?.isOfHost === true ? [] : hostLimits(snapshot);
-  const faults = [...late, ...lateConnects(snapshot), ...host];
+  const faults = [...ended, ...late, ...lateConnects(snapshot), ...host];
   const unanswered = stop === undefined ? withoutAnswers(snapshot) : undefined;
   const expectations = settings.expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(expectations);
-  const isStopped = stop !== undefined ||
+  const isStopped = (stop !== undefined && ended.length === 0) ||
     (unanswered !== undefined && faults.length === 0 && expectations.length === 0);
   return {
     kind: isStopped
@@ -144,11 +145,27 @@ function lateConnects({ connections, histograms }: ClientSnapshot): string[] {
   ];
 }
 
+/** Workers that ended took their connections and messages with them, whatever the target did. */
+function endedWorkers({ workers = [] }: ClientSnapshot): string[] {
+  return workers.flatMap(({ number, ends }) =>
+    ends.map(({ pid, atMs, reason, connections, messages }) =>
+      `Worker ${number} of ${workers.length} (pid ${pid}) ended after ${formatElapsed(atMs)}: ` +
+      `${reason}; ${formatCount(connections)} open connections and ${formatCount(messages)} ` +
+      `messages in flight were lost with it.`
+    )
+  );
+}
+
 /** What the generator did with its time: its own work, or waiting for a CPU that others had. */
-function cpuEvidence({ generator, steadyMs }: ClientSnapshot): string[] {
-  const { steadyCpuShare, steadyCpuWaitShare } = generator;
+function cpuEvidence({ generator, steadyMs, workers = [] }: ClientSnapshot): string[] {
+  // One process is the limit, however many there are: the busiest of them.
+  const busiest = workers.toSorted((a, b) => (b.steadyCpuShare ?? 0) - (a.steadyCpuShare ?? 0))[0];
+  const { steadyCpuShare = NaN, steadyCpuWaitShare = NaN } = busiest ?? generator;
   if (!(steadyMs > 0) || !Number.isFinite(steadyCpuShare)) return [];
-  const used = `The generator used ${formatCores(steadyCpuShare)}`;
+  const who = busiest === undefined
+    ? "The generator"
+    : `The busiest worker (${busiest.number} of ${workers.length})`;
+  const used = `${who} used ${formatCores(steadyCpuShare)}`;
   if (steadyCpuShare >= 0.9) return [`${used}: it had no time left.`];
   if (Number.isFinite(steadyCpuWaitShare)) {
     return [

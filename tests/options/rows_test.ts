@@ -46,10 +46,11 @@ for (const [command, rows] of Object.entries(tables)) {
     }
   });
 
-  test(`${command} flags are off by default`, () => {
+  test(`${command} flags are off by default, or say what it means to turn them off`, () => {
     for (const [, row] of all) {
       if (!isFlag(row)) continue;
-      assert.equal(row.presence === "defaulted" ? row.default : undefined, false, row.name);
+      assert.ok(row.presence === "defaulted", row.name);
+      assert.equal(row.default, row.summary.includes(`--no-${row.name}: `), row.name);
     }
   });
 

@@ -1,0 +1,65 @@
+import { availableParallelism } from "node:os";
+import { UsageError } from "../errors.ts";
+import type { Load, LoadSettings } from "../load/load_settings.ts";
+import type { Scheme } from "../transport/endpoint.ts";
+import { processesForDescriptors } from "./descriptors.ts";
+import type { ClientSettings } from "./options.ts";
+
+/**
+ * Messages per second for which one process is enough: half of what one reached on loopback over
+ * 2,000 connections (QUIC: 50 sessions a socket) on a core of 2 GHz, so that its own lateness stays
+ * small. `deno task bench` measures it.
+ */
+const messagesPerProcess: Readonly<Record<Scheme, number>> = {
+  tcp: 150_000,
+  tls: 100_000,
+  udp: 100_000,
+  ws: 100_000,
+  wss: 75_000,
+  quic: 4_000,
+};
+
+/**
+ * How many processes generate the load: what `--workers` says. `auto` is as many as the descriptor
+ * limit of a process makes necessary for the connections, or the rate of messages (but for a rate no
+ * more than there are cores, which would only take turns); a closed loop names no rate, and has one.
+ *
+ * @throws {UsageError} more workers than connections, or a log of messages, which is of one process.
+ */
+export function workerCount(scheme: Scheme, settings: ClientSettings, plan: LoadSettings): number {
+  const { workers = 1, connections, csvFile } = settings;
+  if (workers === "auto") {
+    if (csvFile !== undefined) return 1;
+    const forDescriptors = processesForDescriptors(scheme, settings);
+    const forRate = Math.ceil(
+      peakRatePerSecond(plan.load, connections) / messagesPerProcess[scheme],
+    );
+    const most = Number.isFinite(forDescriptors) ? forDescriptors : 1;
+    return Math.min(connections, Math.max(most, Math.min(forRate, availableParallelism())));
+  }
+  if (workers > connections) {
+    throw new UsageError(
+      `--workers ${workers} is more than --connections ${connections}; ` +
+        `a worker needs a connection at least`,
+    );
+  }
+  if (workers > 1 && csvFile !== undefined) {
+    throw new UsageError(
+      `--csv writes the messages of one process, and --workers ${workers} asks for several; ` +
+        `drop one`,
+    );
+  }
+  return workers;
+}
+
+function peakRatePerSecond(load: Load, connections: number): number {
+  switch (load.kind) {
+    case "poisson":
+    case "uniform":
+      return load.schedule.peakRatePerSecond;
+    case "interval":
+      return connections * 1000 / load.intervalMs;
+    default:
+      return 0;
+  }
+}

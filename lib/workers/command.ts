@@ -1,0 +1,2 @@
+/** The hidden command that makes the executable a worker of the process that started it. */
+export const workerCommand = "worker";
