@@ -81,6 +81,7 @@ export const doctorRows = {
   jsonFile: row({
     name: "json",
     kind: fileOrStream,
+    bare: "-",
     category: "Results",
     summary: "write the findings here as JSON; -: on stdout, instead of the table",
   }),

@@ -74,9 +74,11 @@ async function serve(
   const { scheme } = endpoint;
   const { admission } = settings;
   const counters = new EndpointCounters();
+  let bound: Endpoint | undefined;
   const refused = (reason: RefusalReason | FailureKind, detail: string) => {
     counters.refuse(reason);
-    settings.refused(endpoint, detail);
+    // The bound endpoint, where there is one yet: a port of 0 would tell nobody which it was.
+    settings.refused(bound ?? endpoint, detail);
   };
   const handlers = new EchoHandlers(
     {
@@ -115,6 +117,7 @@ async function serve(
   try {
     const listener = await transport.listen(endpoint, handlers, listenSettings);
     handlers.attach(listener);
+    bound = listener.endpoint;
     return { name: formatEndpoint(listener.endpoint), counters, listener };
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
