@@ -8,6 +8,7 @@ import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from "
 import { join } from "node:path";
 import process from "node:process";
 import { formatBytes } from "../lib/stats/figures.ts";
+import { connectionMemory } from "./connection_memory.ts";
 import { connects } from "./connects.ts";
 import { dnsperf } from "./dnsperf.ts";
 import { pacing } from "./pacing.ts";
@@ -32,6 +33,7 @@ const benchmarks: Readonly<Record<string, BenchmarkEntry>> = {
   stats_cost: statsCost,
   dnsperf,
   quic,
+  connection_memory: connectionMemory,
 };
 
 const chosen = chooseBenchmarks(process.argv.slice(2));

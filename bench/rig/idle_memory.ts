@@ -2,7 +2,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { median } from "./goal.ts";
 import { HoldfastClient } from "./holdfast_client.ts";
 import { HoldfastServer } from "./holdfast_server.ts";
-import { readMemory } from "./process_figures.ts";
+import { readKernelMemory, readMemory } from "./process_figures.ts";
 
 /** After the last connection has opened, until garbage collectors have settled. */
 const settleMs = 15_000;
@@ -15,6 +15,8 @@ export interface IdleMemory {
   readonly open: number;
   readonly server: { readonly rssBytes: number; readonly anonymousBytes: number };
   readonly client: { readonly rssBytes: number; readonly anonymousBytes: number };
+  /** What the kernel has for all of the machine: objects, page tables, per-CPU memory. */
+  readonly kernelBytes: number;
 }
 
 /** Opens connections between two fresh processes and reads their memory when it has settled. */
@@ -37,7 +39,9 @@ export async function measureIdleMemory(
     rss: [] as number[],
     anonymous: [] as number[],
   }));
+  const kernel: number[] = [];
   for (let i = 0; i < samples; i++) {
+    kernel.push(readKernelMemory());
     for (const { pid, rss, anonymous } of sides) {
       const memory = readMemory(pid);
       rss.push(memory.rssBytes);
@@ -51,5 +55,5 @@ export async function measureIdleMemory(
     rssBytes: median(rss),
     anonymousBytes: median(anonymous),
   }));
-  return { open, server: ofServer!, client: ofClient! };
+  return { open, server: ofServer!, client: ofClient!, kernelBytes: median(kernel) };
 }

@@ -25,6 +25,13 @@ export function readMemory(pid: number): ProcessMemory {
   };
 }
 
+/** What the kernel uses itself, from `/proc/meminfo` (proc_meminfo(5)): sockets are among it. */
+export function readKernelMemory(): number {
+  const text = readFileSync("/proc/meminfo", "latin1");
+  const kinds = /^(?:SReclaimable|SUnreclaim|Percpu|KernelStack|PageTables):\s+(\d+) kB$/gm;
+  return [...text.matchAll(kinds)].reduce((sum, [, kB]) => sum + Number(kB) * 1024, 0);
+}
+
 /** CPU seconds of all threads of a process, from `/proc/<pid>/stat`; in steps of 10 ms. */
 export function readCpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

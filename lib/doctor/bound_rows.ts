@@ -89,6 +89,16 @@ const descriptions: Readonly<
     };
   },
 
+  "epoll watches"({ readings: { descriptors }, wanted }) {
+    const { maxUserWatches } = descriptors;
+    return {
+      label: "max_user_watches",
+      value: maxUserWatches === undefined ? undefined : figure(maxUserWatches),
+      note: "descriptors that the event loops of a user can watch (fs.epoll)",
+      remedies: () => [sysctl("fs.epoll.max_user_watches", 2 * wanted + reservedFds)],
+    };
+  },
+
   "source ports"({ readings: { sources, queues }, question, wanted }) {
     const text = sources === undefined
       ? undefined

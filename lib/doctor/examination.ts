@@ -22,6 +22,7 @@ const order: readonly (BoundName | RateRowName)[] = [
   "nofile",
   "fs.nr_open",
   "file-max",
+  "epoll watches",
   "source ports",
   "conntrack",
   "memory",

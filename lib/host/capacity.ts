@@ -25,6 +25,7 @@ export interface CapacityQuestion {
 export const boundNames = [
   "nofile",
   "file-max",
+  "epoll watches",
   "source ports",
   "conntrack",
   "memory",
@@ -90,6 +91,13 @@ export function perDescriptor({ role, kind, connectionsPerSocket }: CapacityQues
   return kind === "udp" || kind === "quic" ? Infinity : 1;
 }
 
+/** Descriptors that a connection takes of this host, both ends where both are here. */
+function descriptorsEach(question: CapacityQuestion): number {
+  const own = 1 / perDescriptor(question);
+  const isBoth = question.role === "client" && question.isTargetLocal;
+  return isBoth ? own + 1 / perDescriptor({ ...question, role: "server" }) : own;
+}
+
 /** What a connection takes of this host, both ends where both are here; bytes. */
 export function bytesPerConnection(question: CapacityQuestion): number {
   const cost = connectionCosts[question.kind];
@@ -107,11 +115,11 @@ const formulas: Readonly<Record<BoundName, Formula>> = {
 
   "file-max"({ descriptors: { fileMax, filesOpen, isExemptFromFileMax } }, question) {
     if (fileMax === undefined || filesOpen === undefined || isExemptFromFileMax) return Infinity;
-    const ofServer = { ...question, role: "server" } as const;
-    const filesEach = 1 / perDescriptor(question) +
-      (question.role === "client" && question.isTargetLocal ? 1 / perDescriptor(ofServer) : 0);
-    return (fileMax - filesOpen - reservedFds * question.workers) / filesEach;
+    return (fileMax - filesOpen - reservedFds * question.workers) / descriptorsEach(question);
   },
+
+  "epoll watches": ({ descriptors: { maxUserWatches } }, question) =>
+    (maxUserWatches ?? Infinity) / descriptorsEach(question),
 
   "source ports"({ sources }, question) {
     if (question.role === "server" || sources === undefined) return Infinity;

@@ -17,6 +17,8 @@ export interface DescriptorReadings {
   readonly fileMax: number | undefined;
   /** How many the host has open: the first number of `fs.file-nr`. */
   readonly filesOpen: number | undefined;
+  /** `fs.epoll.max_user_watches`: descriptors that all event loops of a user watch: epoll(7). */
+  readonly maxUserWatches: number | undefined;
   /** `file-max` does not hold for this process (CAP_SYS_ADMIN). */
   readonly isExemptFromFileMax: boolean;
 }
@@ -32,6 +34,7 @@ export function readDescriptorLimits(): DescriptorReadings {
     nrOpen,
     fileMax: sysctlNumber("fs.file-max"),
     filesOpen: parseWholes(contentOf("/proc/sys/fs/file-nr"), 3)?.[0],
+    maxUserWatches: sysctlNumber("fs.epoll.max_user_watches"),
     isExemptFromFileMax: hasCapability(capabilities.sysAdmin),
   };
 }

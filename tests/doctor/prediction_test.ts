@@ -125,6 +125,18 @@ testOnHost("loopback: one address has few ports, 127.0.0.0/8 has enough", async 
   assert.equal(run.snapshot?.connections.open, 5000, run.err);
 }, 60_000);
 
+testOnHost("a client that opens connections until it breaks", async () => {
+  await using host = (await SmallHost.make(small))!;
+  await host.serve(endpoint);
+  await host.connect({ endpoint, connections: 400 });
+  const { connections } = await host.diagnose(["--target", endpoint]);
+  assert.equal(connections, 1600);
+  const load = ["-c", "max", "--connect-rate", "2000", "--interval", "1s"];
+  const run = await host.client([endpoint, ...load, "--max-schedule-error", "1m"]);
+  assertClose(run.snapshot?.connections.opened ?? 0, connections, run.out + run.err);
+  assert.match(run.out, /^limit +source ports, on this host$/m);
+}, 60_000);
+
 const fdLimit = 5000;
 
 testOnHost("descriptors of a client", async () => {

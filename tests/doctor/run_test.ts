@@ -47,7 +47,14 @@ onLinux("doctor has a row for every limit, within 100 columns", async () => {
   const { lines } = await doctor({ connections: 100, target: "udp://[::1]:4242" });
   for (
     const name of [
-      ...["nofile", "fs.nr_open", "fs.file-max", "ip_local_port_range", "nf_conntrack_max"],
+      ...[
+        "nofile",
+        "fs.nr_open",
+        "fs.file-max",
+        "max_user_watches",
+        "ip_local_port_range",
+        "nf_conntrack_max",
+      ],
       ...["free memory", "cgroup memory", "max user processes", "cgroup pids", "somaxconn"],
       ...["tcp_max_syn_backlog", "tcp_syncookies", "tcp_tw_reuse", "tcp_mem", "udp_mem"],
       ...["rmem_default, _max", "wmem_default, _max", "netdev_max_backlog"],
@@ -169,7 +176,7 @@ test("table() says on a system that tells nothing that it is not known", () => {
     "How many client connections to one target this host can hold is not known: darwin does not " +
       "tell, only Linux does.",
   );
-  assert.ok(lines.includes("18 of the limits cannot be read here."), lines.join("\n"));
+  assert.ok(lines.includes("19 of the limits cannot be read here."), lines.join("\n"));
 });
 
 (isRoot ? testWith(["setpriv"]) : test.skip)("doctor --apply takes root", () => {

@@ -22,6 +22,7 @@ test("predictCapacity() names the limit that comes first", () => {
     const [name, changes, connections] of [
       ["nofile", { descriptors: { ...descriptors, reachable: 20_000 } }, 19_900],
       ["file-max", { descriptors: { ...descriptors, fileMax: 3000 } }, 1900],
+      ["epoll watches", { descriptors: { ...descriptors, maxUserWatches: 5000 } }, 5000],
       ["source ports", { sources: { ...sources!, free: 28_232 } }, 28_232],
       ["conntrack", { conntrack: { ...conntrack!, count: 262_000, isTracking: true } }, 144],
       ["memory", { hostMemoryBytes: 70e6 + 6.1e6 }, 1000],

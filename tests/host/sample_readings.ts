@@ -12,6 +12,7 @@ export const wideHost: HostReadings = {
     nrOpen: 1_048_576,
     fileMax: 1e7,
     filesOpen: 1000,
+    maxUserWatches: 5e6,
     isExemptFromFileMax: false,
   },
   sources: {
@@ -65,6 +66,7 @@ export const silentHost: HostReadings = {
     nrOpen: undefined,
     fileMax: undefined,
     filesOpen: undefined,
+    maxUserWatches: undefined,
     isExemptFromFileMax: false,
   },
   sources: undefined,
