@@ -1,7 +1,6 @@
 import { difference, type KernelCounters } from "../host/kernel_counters.ts";
 import { availableMemoryBytes, type EphemeralPorts, ephemeralPorts } from "../host/limits.ts";
 import { fdLimits } from "../host/libc.ts";
-import { isLocalAddress } from "../host/local_addresses.ts";
 import { type NetworkGauges, readNetworkGauges } from "../host/network_gauges.ts";
 import {
   type PathSample,
@@ -12,6 +11,7 @@ import {
 
 import type { Knee } from "../stats/ramp.ts";
 import type {
+  ClientHistograms,
   ClientSnapshot,
   FailureCount,
   MessageCounts,
@@ -37,6 +37,9 @@ export interface RampSample {
   readonly openFds: number;
   readonly latenessP99Ns: number;
   readonly responseP99Ns: number;
+  /** Of all answers of the second. */
+  readonly responseSumNs: number;
+  readonly responses: number;
   readonly counters: KernelCounters;
   readonly server: ServerSnapshot | undefined;
 }
@@ -79,6 +82,10 @@ export interface RampEvidence {
   readonly receivedPerSecond: number;
   /** The worst second's. */
   readonly responseP99Ns: number;
+  /** The lowest bound on response times that would break the ramp. */
+  readonly responseBoundNs: number;
+  /** Of all answers of the window; NaN where none came. */
+  readonly responseMeanNs: number;
   readonly latenessP99Ns: number;
   readonly maxLatenessP99Ns: number;
   /** CPU in use and share of the time waited for one, per process that generates; NaN: not known. */
@@ -99,16 +106,16 @@ export interface RampEvidence {
 
 /** Takes down what the end of a second shows. */
 export function sampleOf(
+  atMs: number,
   snapshot: ClientSnapshot,
-  latenessP99Ns: number,
-  responseP99Ns: number,
+  { lateness, response }: ClientHistograms,
   counters: KernelCounters,
   server: ServerSnapshot | undefined,
 ): RampSample {
-  const { connections, messages, generator, bytes, steadyMs, elapsedMs } = snapshot;
+  const { connections, messages, generator, bytes, steadyMs } = snapshot;
   const lostUnused = connections.lostUnused ?? 0;
   return {
-    atMs: elapsedMs,
+    atMs,
     failures: connections.failures,
     opened: connections.opened,
     failed: connections.failed,
@@ -116,12 +123,15 @@ export function sampleOf(
     closed: connections.lost - lostUnused,
     messages,
     bytesReceived: bytes.received,
-    cpuSeconds: generator.cpuUserSeconds + generator.cpuSystemSeconds,
+    // Since the ramp began, which is when the measured phase did.
+    cpuSeconds: generator.steadyCpuShare * steadyMs / 1000,
     cpuWaitSeconds: generator.steadyCpuWaitShare * steadyMs / 1000,
     rssBytes: generator.rssBytes,
     openFds: generator.openFds,
-    latenessP99Ns,
-    responseP99Ns,
+    latenessP99Ns: lateness.percentileNs(99),
+    responseP99Ns: response.percentileNs(99),
+    responseSumNs: response.sumNs,
+    responses: response.count,
     counters,
     server,
   };
@@ -129,9 +139,10 @@ export function sampleOf(
 
 export interface GatherSettings {
   readonly endpoint: Endpoint;
-  /** What its host resolved to. */
-  readonly addresses: readonly string[];
+  /** The target is an address of this host (or network namespace). */
+  readonly isLocal: boolean;
   readonly maxLatenessP99Ns: number;
+  readonly responseBoundNs: number;
   /** Processes that generate load. */
   readonly processes: number;
 }
@@ -145,7 +156,7 @@ export interface GatherSettings {
 export function gatherEvidence(
   knee: Knee,
   samples: readonly RampSample[],
-  { endpoint, addresses, maxLatenessP99Ns, processes }: GatherSettings,
+  { endpoint, isLocal, maxLatenessP99Ns, responseBoundNs, processes }: GatherSettings,
 ): RampEvidence {
   const now = samples.at(-1)!;
   const within = samples.filter(({ atMs }) => atMs > knee.atMs + 1);
@@ -154,14 +165,16 @@ export function gatherEvidence(
   const turnedAway = now.lostUnused - before.lostUnused;
   const lossOf = ({ messages: { lost } }: RampSample) =>
     lost.timeout + lost.closed + lost.corrupted;
-  const worst = (of: (sample: RampSample) => number) =>
-    within.map(of).filter(Number.isFinite).reduce((most, each) => Math.max(most, each), 0);
+  const worst = (of: (sample: RampSample) => number) => {
+    const known = within.map(of).filter(Number.isFinite);
+    return known.length === 0 ? NaN : Math.max(...known);
+  };
   const ports = { first: endpoint.port, last: endpoint.lastPort };
   const isUdp = endpoint.scheme === "udp" || endpoint.scheme === "quic";
   return {
     scheme: endpoint.scheme,
     target: `${endpoint.host}:${endpoint.port}`,
-    isLocal: addresses.length > 0 && addresses.every(isLocalAddress),
+    isLocal,
     knee,
     windowMs: now.atMs - before.atMs,
     failures: failuresBetween(before.failures, now.failures),
@@ -174,6 +187,8 @@ export function gatherEvidence(
     lost: lossOf(now) - lossOf(before),
     receivedPerSecond: (now.bytesReceived - before.bytesReceived) / seconds,
     responseP99Ns: worst(({ responseP99Ns }) => responseP99Ns),
+    responseBoundNs,
+    responseMeanNs: meanOf(within),
     latenessP99Ns: worst(({ latenessP99Ns }) => latenessP99Ns),
     maxLatenessP99Ns,
     cores: (now.cpuSeconds - before.cpuSeconds) / seconds / processes,
@@ -189,6 +204,12 @@ export function gatherEvidence(
     path: isUdp ? undefined : samplePaths(ports, now.openFds),
     server: undefined,
   };
+}
+
+function meanOf(within: readonly RampSample[]): number {
+  const count = within.reduce((total, { responses }) => total + responses, 0);
+  const sumNs = within.reduce((total, { responseSumNs }) => total + responseSumNs, 0);
+  return count > 0 ? sumNs / count : NaN;
 }
 
 function lastBefore({ atMs: kneeMs }: Knee, samples: readonly RampSample[]) {
@@ -215,6 +236,7 @@ function nothingBefore(first: RampSample): RampSample {
       unsent: { noConnection: 0, heldBack: 0, generatorLate: 0 },
     },
     bytesReceived: 0,
+    cpuSeconds: 0,
     cpuWaitSeconds: 0,
   };
 }

@@ -14,6 +14,8 @@ import type { RampEvidence } from "./ramp_evidence.ts";
 
 /** A process that uses this much of a core has no time left. */
 const busyCores = 0.9;
+/** A server that uses less has time to spare. */
+const idleCores = 0.5;
 /** The generator is to blame where this much of a response time is its own lateness. */
 const ownShare = 0.25;
 /** A server whose statistics are owed for longer than this does not run. */
@@ -24,6 +26,10 @@ const littleMemoryBytes = 64e6;
 const fullShare = 0.99;
 /** The network is slow where its own round trip is this much of the response time. */
 const pathShare = 0.3;
+/** … and not quick in itself: at least this much of the bound on response times. */
+const leastSlowShare = 0.05;
+/** Segments sent again, for each message sent: beyond this, packets are lost. */
+const lossyShare = 0.05;
 
 type Finder = (evidence: RampEvidence) => Finding | undefined;
 
@@ -52,12 +58,14 @@ export function findLimit(evidence: RampEvidence): RampLimit {
     generatorCpu,
     serverStands,
     targetBuffers,
+    unread,
     serverCpu,
     refusals,
     endedByPeer,
     slowPath,
-    slowPeer,
     unansweredConnects,
+    idleServer,
+    slowPeer,
   ];
   for (const find of finders) {
     const found = find(evidence);
@@ -65,9 +73,10 @@ export function findLimit(evidence: RampEvidence): RampLimit {
     const general = generalEvidence(evidence).filter((line) => !found.evidence.includes(line));
     return { ...found, evidence: [...found.evidence, ...general] };
   }
+  const isSilent = evidence.answered === 0 && evidence.sent > 0;
   return {
     side: "peer-or-path",
-    name: "unknown",
+    name: isSilent ? "no answers" : "unknown",
     statement: `No counter of this host and no error names a limit here: it is the target or the ` +
       `network to it. ${whatWasSeen(evidence)}`,
     evidence: generalEvidence(evidence),
@@ -191,7 +200,7 @@ const acceptQueue: Finder = (evidence) => {
     name: "accept queue",
     statement:
       `The server's accept queue is full: it does not accept as fast as connections come ` +
-      `(or at all), and the kernel dropped ${formatCount(overflows)} of them${queue}; raise its ` +
+      `(or at all), and the kernel dropped ${formatCount(overflows)} requests${queue}; raise its ` +
       `backlog and net.core.somaxconn, or let it accept faster.`,
     evidence: counterLines(evidence, /^TcpExt\.(Listen|TCPReqQ)/),
   };
@@ -222,10 +231,20 @@ const packetBacklog: Finder = (evidence) => {
   };
 };
 
+/** What a message took on average; the like of the median of round trips. */
+function usualNs({ responseMeanNs, windowMs }: RampEvidence): number {
+  return Number.isFinite(responseMeanNs) ? responseMeanNs : windowMs * 1e6;
+}
+
+/** What the messages took; where none was answered, they take all the time there was. */
+function slowestNs({ answered, responseP99Ns, windowMs }: RampEvidence): number {
+  return answered === 0 || !Number.isFinite(responseP99Ns) ? windowMs * 1e6 : responseP99Ns;
+}
+
 const generatorCpu: Finder = (evidence) => {
-  const { latenessP99Ns, maxLatenessP99Ns, responseP99Ns, cores, cpuWaitShare } = evidence;
+  const { latenessP99Ns, maxLatenessP99Ns, cores, cpuWaitShare } = evidence;
   if (!(latenessP99Ns > maxLatenessP99Ns)) return undefined;
-  if (latenessP99Ns < ownShare * responseP99Ns) return undefined;
+  if (latenessP99Ns < ownShare * slowestNs(evidence)) return undefined;
   const time = cores >= busyCores
     ? "it had no CPU time left"
     : cpuWaitShare > 0
@@ -255,7 +274,9 @@ const serverStands: Finder = (evidence) => {
       evidence: serverLines(evidence),
     };
   }
-  const isAcknowledged = path !== undefined && path.unacknowledgedShare < 0.1;
+  // Delayed acknowledgements take 40 ms (RFC 1122, section 4.2.3.2, allows 500).
+  const isAcknowledged = path !== undefined && path.medianRoundTripMs < 500 &&
+    grown(evidence, "Tcp.RetransSegs") < evidence.sent * lossyShare;
   if (answered > 0 || evidence.sent === 0 || !isAcknowledged) return undefined;
   return {
     side: "server",
@@ -279,6 +300,21 @@ const targetBuffers: Finder = (evidence) => {
     statement: `The server does not read as fast as datagrams come: its socket has dropped ` +
       `${formatCount(droppedByTarget)} of them${stands}.`,
     evidence: counterLines(evidence, /^Udp6?\./),
+  };
+};
+
+/** Only sockets of this host show what waits in them. */
+const unread: Finder = (evidence) => {
+  const { sockets: { unreadByTarget }, isLocal, answered, sent } = evidence;
+  if (!isLocal || unreadByTarget === 0 || answered > sent / 2) return undefined;
+  const isStill = answered === 0;
+  return {
+    side: "server",
+    name: isStill ? "standstill" : "slow reading",
+    statement: `The server ${isStill ? "has stopped reading" : "reads too slowly"}: ` +
+      `${formatBytes(unreadByTarget)} wait in its sockets, and ${formatCount(answered)} of ` +
+      `${formatCount(sent)} messages were answered.`,
+    evidence: [],
   };
 };
 
@@ -340,11 +376,12 @@ const endedByPeer: Finder = (evidence) => {
 };
 
 const slowPath: Finder = (evidence) => {
-  const { path, responseP99Ns, scheme } = evidence;
+  const { path } = evidence;
   const resent = grown(evidence, "Tcp.RetransSegs");
-  const isSlow = path !== undefined &&
-    (path.medianRoundTripMs * 1e6 > pathShare * responseP99Ns || path.unacknowledgedShare > 0.5);
-  const isLossy = scheme !== "udp" && scheme !== "quic" && resent > 0.05 * evidence.sent;
+  const roundTripNs = (path?.medianRoundTripMs ?? 0) * 1e6;
+  const isSlow = roundTripNs > pathShare * usualNs(evidence) &&
+    roundTripNs > leastSlowShare * evidence.responseBoundNs;
+  const isLossy = resent > evidence.sent * lossyShare;
   if (path === undefined || !(isSlow || (isLossy && evidence.failed === 0))) return undefined;
   return {
     side: "path",
@@ -360,28 +397,46 @@ const slowPath: Finder = (evidence) => {
   };
 };
 
+/** A server with time to spare, whose loop turns, does not hold answers back. */
+const idleServer: Finder = (evidence) => {
+  const { server, knee } = evidence;
+  if (server === undefined || !(server.cores < idleCores) || knee.affected === "new") {
+    return undefined;
+  }
+  return {
+    side: "path",
+    name: "delay, loss or throughput",
+    statement:
+      `The network is the limit: the server uses ${formatCores(server.cores)} and tells of ` +
+      `itself without delay, and of ${formatCount(evidence.sent)} messages ` +
+      `${formatCount(evidence.answered)} were answered here.`,
+    evidence: serverLines(evidence),
+  };
+};
+
 const slowPeer: Finder = (evidence) => {
-  const { path, knee, responseP99Ns } = evidence;
+  const { path, knee, responseMeanNs } = evidence;
   if (path === undefined || knee.affected === "new") return undefined;
   return {
     side: "server",
     name: "slow answers",
     statement: `The server answers too slowly: the network and the target's kernel take ` +
       `${formatMs(path.medianRoundTripMs)} for a round trip, and the rest of the ` +
-      `${formatDuration(responseP99Ns)} (p99) passes in the server.`,
+      `${formatDuration(responseMeanNs)} (mean) passes in the server.`,
     evidence: [pathLine(evidence)!],
   };
 };
 
 const unansweredConnects: Finder = (evidence) => {
   const silent = countOf(evidence, "timeout", "unreachable");
-  if (silent === 0 || evidence.failed === 0) return undefined;
+  if (silent === 0 || silent * 2 < evidence.failed) return undefined;
+  const open = evidence.answered > 0 ? ", and open ones go on" : "";
   return {
     side: "peer-or-path",
     name: "unanswered connects",
-    statement: `New connections get no answer: the target's queue of connections is full, or ` +
-      `something on the way drops them (a firewall, a full connection tracking table). Nothing on ` +
-      `this host does.`,
+    statement: `New connections get no answer${open}: the target's queue of connections is full, ` +
+      `or something on the way drops them (a firewall, a full connection tracking table). Nothing ` +
+      `on this host does.`,
     evidence: [...failureOf(evidence, "timeout"), ...failureOf(evidence, "unreachable")],
   };
 };

@@ -1,5 +1,6 @@
 import { readKernelCounters } from "../host/kernel_counters.ts";
-import { breakConditions } from "../stats/break_condition.ts";
+import { isLocalAddress } from "../host/local_addresses.ts";
+import { breakConditions, overdueBoundsMs } from "../stats/break_condition.ts";
 import { KneeDetector } from "../stats/knee_detector.ts";
 import type { RampLimit, RampReport } from "../stats/ramp.ts";
 import { RampSeconds } from "../stats/ramp_seconds.ts";
@@ -60,27 +61,31 @@ export class RampWatch {
    */
   static async open(of: RampWatchSettings): Promise<RampWatch> {
     const { settings: { serverStatsUrl }, endpoint } = of;
-    const addresses = await resolveHost(endpoint.host);
+    // Asked now: without a free descriptor there is no telling.
+    const isLocal = (await resolveHost(endpoint.host)).every(isLocalAddress);
     const stats = serverStatsUrl === undefined ? undefined : await ServerStats.open(serverStatsUrl);
-    return new RampWatch(of, addresses, stats);
+    return new RampWatch(of, isLocal, stats);
   }
 
   private constructor(
     of: RampWatchSettings,
-    addresses: readonly string[],
+    isLocal: boolean,
     stats: ServerStats | undefined,
   ) {
     const { settings, endpoint } = of;
     this.#of = of;
     this.#stats = stats;
+    const conditions = breakConditions(settings.breakConditions);
+    const [boundMs = Infinity] = overdueBoundsMs(conditions);
     this.#gathering = {
+      responseBoundNs: boundMs * 1e6,
       endpoint,
-      addresses,
+      isLocal,
       maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
       processes: of.workers,
     };
     this.#detector = new KneeDetector({
-      conditions: breakConditions(settings.breakConditions),
+      conditions,
       replyTimeoutMs: settings.timeoutMs,
     });
     this.#table = new RampTable(settings.step?.connections);
@@ -98,9 +103,9 @@ export class RampWatch {
     const second = this.#seconds.next(interval, startNs, endNs, snapshot);
     this.#table.add(second);
     this.#samples.push(sampleOf(
+      second.untilMs,
       snapshot,
-      interval.lateness.percentileNs(99),
-      interval.response.percentileNs(99),
+      interval,
       readKernelCounters(),
       this.#stats?.latest,
     ));

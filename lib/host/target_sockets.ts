@@ -7,6 +7,8 @@ export interface TargetSockets {
   readonly towardsTarget: number;
   /** A listener of this namespace on that port: connections that wait to be accepted. */
   readonly acceptQueue: number | undefined;
+  /** Bytes that wait unread in sockets of this namespace on that port. */
+  readonly unreadByTarget: number;
   /** Datagrams that the socket bound to the target's port has dropped, for want of buffer space. */
   readonly droppedByTarget: number;
   /** The same of the sockets that are connected to it. */
@@ -41,6 +43,7 @@ export function parseTargetSockets(
   };
   let towardsTarget = 0;
   let acceptQueue: number | undefined;
+  let unreadByTarget = 0;
   let droppedByTarget = 0;
   let droppedByOwn = 0;
   for (const line of text.split("\n")) {
@@ -55,10 +58,12 @@ export function parseTargetSockets(
       droppedByTarget += drops;
       if (protocol === "tcp" && state === listenState) {
         acceptQueue = (acceptQueue ?? 0) + parseInt(queue, 16);
+      } else {
+        unreadByTarget += parseInt(queue, 16);
       }
     }
   }
-  return { towardsTarget, acceptQueue, droppedByTarget, droppedByOwn };
+  return { towardsTarget, acceptQueue, unreadByTarget, droppedByTarget, droppedByOwn };
 }
 
 /** How the network itself answers, in a sample of this process's TCP connections to the target. */

@@ -26,8 +26,9 @@ export class KneeDetector {
   #running: BrokenSecond[] = [];
   /** Of each condition, the broken seconds since it last held. */
   readonly #ofCondition = new Map<BreakCondition, BrokenSecond[]>();
-  /** Most open connections of each second, to look back from losses. */
-  readonly #opens: { readonly fromMs: number; readonly most: number }[] = [];
+  /** Open connections of each second: at its start, and the most. Losses look back to them. */
+  readonly #opens: { readonly fromMs: number; readonly before: number; readonly most: number }[] =
+    [];
   #knee: Knee | undefined;
 
   constructor(settings: KneeSettings) {
@@ -48,6 +49,7 @@ export class KneeDetector {
     if (this.#knee !== undefined) return this.#knee;
     this.#opens.push({
       fromMs: second.fromMs,
+      before: second.openBefore,
       most: Math.max(second.openBefore, second.open),
     });
     const bounds = new Map<BreakCondition, string>();
@@ -100,11 +102,15 @@ export class KneeDetector {
     const concerned = new Set([...first.keys()].map(({ concerns }) => concerns));
     const [start] = seconds;
     const atMs = this.#beginOf(start!);
+    const affected = concerned.size > 1 ? "both" : [...concerned][0]!;
+    const { before, most } = this.#opens.find(({ fromMs }) => fromMs >= atMs) ??
+      this.#opens.at(-1)!;
     this.#knee = {
       atMs,
-      connections: (this.#opens.find(({ fromMs }) => fromMs >= atMs) ?? this.#opens.at(-1)!).most,
+      // New ones fail when no more are open; open ones, with those that were open before.
+      connections: affected === "existing" && before > 0 ? before : most,
       broken: [...first.values()],
-      affected: concerned.size > 1 ? "both" : [...concerned][0]!,
+      affected,
     };
   }
 

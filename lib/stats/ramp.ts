@@ -61,7 +61,7 @@ export interface BrokenBound {
 export interface Knee {
   /** Start of the first second in which something was wrong, after the start of the run. */
   readonly atMs: number;
-  /** Most connections that were open in that second. */
+  /** Open at the start of that second; where new ones failed, the most that were open in it. */
   readonly connections: number;
   readonly broken: readonly BrokenBound[];
   /** Whether new connections could not be opened, open ones failed, or both. */
