@@ -26,7 +26,10 @@ const validDays = 365;
  * authority as a server's certificate and lsquic one that signed itself. The authority's key is not
  * kept: it signs this one certificate. Good for servers and for clients (mutual TLS).
  *
- * @returns PEM: `cert` is the certificate and then the authority's, `key` is PKCS#8.
+ * The authority's certificate is no part of what a server sends: who verifies has it (RFC 8446,
+ * section 4.4.2), and whoever does not would only hold 3 KB more for each connection.
+ *
+ * @returns PEM: `cert` is the certificate alone, `key` is PKCS#8.
  * @throws {UsageError} there is neither name nor address, or an address is none.
  */
 export async function makeCertificate(subject: CertificateSubject): Promise<MadeCertificate> {
@@ -92,10 +95,9 @@ export async function makeCertificate(subject: CertificateSubject): Promise<Made
     ],
   });
   const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-  const ca = `${authority.toString("pem")}\n`;
   return {
-    ca,
-    cert: `${leaf.toString("pem")}\n${ca}`,
+    ca: `${authority.toString("pem")}\n`,
+    cert: `${leaf.toString("pem")}\n`,
     key: `${x509.PemConverter.encode(pkcs8, "PRIVATE KEY")}\n`,
   };
 }
