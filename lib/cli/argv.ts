@@ -83,7 +83,8 @@ function withBareValues(argv: readonly string[], commands: readonly Command[]): 
   return argv.map((argument, index) => {
     const row = rows.find(({ name }) => argument === `--${name}`);
     const next = argv[index + 1];
-    const isAlone = next === undefined || next.startsWith("-") || next.includes("://");
+    const isOption = next?.startsWith("-") === true && next !== "-";
+    const isAlone = next === undefined || isOption || next.includes("://");
     return row === undefined || !isAlone ? argument : `${argument}=${row.kind.format(row.bare)}`;
   });
 }

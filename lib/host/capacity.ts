@@ -134,10 +134,12 @@ const formulas: Readonly<Record<BoundName, Formula>> = {
   },
 
   memory: (readings, question) =>
-    readings.platform === "linux" ? withinBytes(readings.hostMemoryBytes, question) : Infinity,
+    readings.platform === "linux"
+      ? withinBytes(readings.hostMemoryBytes, readings, question)
+      : Infinity,
 
-  "cgroup memory": ({ controlGroup: { memory } }, question) =>
-    memory === undefined ? Infinity : withinBytes(memory.free, question),
+  "cgroup memory": (readings, question) =>
+    withinBytes(readings.controlGroup.memory?.free ?? Infinity, readings, question),
 
   processes(readings, question) {
     const { userLimit, isExempt, threads, threadsMax } = readings.processes;
@@ -149,9 +151,11 @@ const formulas: Readonly<Record<BoundName, Formula>> = {
     withinThreads(readings.controlGroup.pids?.free ?? Infinity, readings, question),
 };
 
-function withinBytes(bytes: number, question: CapacityQuestion): number {
+function withinBytes(bytes: number, readings: HostReadings, question: CapacityQuestion): number {
   const both = question.role === "client" && question.isTargetLocal ? 2 : 1;
-  return (bytes - processBytes * question.workers * both) / bytesPerConnection(question);
+  // The process that asks is one of those that are counted, or ends before they start.
+  const own = Math.min(processBytes, readings.processes.ownAnonymousBytes ?? 0);
+  return (bytes + own - processBytes * question.workers * both) / bytesPerConnection(question);
 }
 
 /** Threads bound the number of processes, and those the connections. */

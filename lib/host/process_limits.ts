@@ -14,9 +14,12 @@ export interface ProcessReadings {
   readonly threads: number | undefined;
   /** Threads of this process, which other holdfast processes need as well. */
   readonly ownThreads: number | undefined;
+  /** Memory of this process that no file backs. */
+  readonly ownAnonymousBytes: number | undefined;
 }
 
 export function readProcessLimits(): ProcessReadings {
+  const status = contentOf("/proc/self/status");
   const user = parseProcessLimit(contentOf("/proc/self/limits"));
   return {
     userLimit: user?.soft,
@@ -24,7 +27,8 @@ export function readProcessLimits(): ProcessReadings {
     isExempt: hasCapability(capabilities.sysResource) || hasCapability(capabilities.sysAdmin),
     threadsMax: sysctlNumber("kernel.threads-max"),
     threads: parseThreadTotal(contentOf("/proc/loadavg")),
-    ownThreads: parseOwnThreads(contentOf("/proc/self/status")),
+    ownThreads: parseOwnThreads(status),
+    ownAnonymousBytes: parseAnonymous(status),
   };
 }
 
@@ -46,4 +50,10 @@ export function parseThreadTotal(text: string): number | undefined {
 export function parseOwnThreads(text: string): number | undefined {
   const match = /^Threads:\s*(\d{1,9})$/m.exec(text);
   return match === null ? undefined : Number(match[1]);
+}
+
+/** Bytes of the line `RssAnon: 14400 kB` of `/proc/self/status`. */
+export function parseAnonymous(text: string): number | undefined {
+  const match = /^RssAnon:\s*(\d{1,12}) kB$/m.exec(text);
+  return match === null ? undefined : Number(match[1]) * 1024;
 }

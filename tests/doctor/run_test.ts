@@ -139,6 +139,14 @@ for (
   });
 }
 
+for (const args of [["--json", "-"], ["--json"], ["--json", "-c", "5"], ["--json=-"]]) {
+  onLinux(`holdfast doctor ${args.join(" ")} writes JSON on stdout, and nothing else`, () => {
+    const child = Bun.spawnSync([...holdfast, "doctor", ...args]);
+    assert.equal(child.stderr.toString(), "");
+    assert.equal((JSON.parse(child.stdout.toString()) as Diagnosis).fits, true);
+  });
+}
+
 const isRoot = process.getuid?.() === 0;
 
 /** The runtime itself needs the rest of /proc. */

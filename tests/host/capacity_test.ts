@@ -25,12 +25,12 @@ test("predictCapacity() names the limit that comes first", () => {
       ["epoll watches", { descriptors: { ...descriptors, maxUserWatches: 5000 } }, 5000],
       ["source ports", { sources: { ...sources!, free: 28_232 } }, 28_232],
       ["conntrack", { conntrack: { ...conntrack!, count: 262_000, isTracking: true } }, 144],
-      ["memory", { hostMemoryBytes: 70e6 + 6.1e6 }, 1000],
+      ["memory", { hostMemoryBytes: 30e6 + 6.1e6 }, 1000],
       [
         "cgroup memory",
         {
           controlGroup: {
-            memory: { ...group, limit: 70e6 + 6.1e6, free: 70e6 + 6.1e6 },
+            memory: { ...group, limit: 30e6 + 6.1e6, free: 30e6 + 6.1e6 },
             pids: undefined,
           },
         },

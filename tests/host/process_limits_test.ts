@@ -1,6 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import {
+  parseAnonymous,
   parseOwnThreads,
   parseProcessLimit,
   parseThreadTotal,
@@ -14,12 +15,13 @@ Max processes             96365                unlimited            processes
 Max open files            20000                20000                files     
 `;
 const loadavg = "0.47 0.76 0.62 1/111 14380\n";
-const status = "VmSwap:\t       0 kB\nThreads:\t7\nSigQ:\t0/96365\n";
+const status = "RssAnon:\t   14400 kB\nVmSwap:\t       0 kB\nThreads:\t7\nSigQ:\t0/96365\n";
 
 test("the parsers of processes find their lines", () => {
   assert.deepEqual(parseProcessLimit(limits), { soft: 96365, hard: Infinity });
   assert.equal(parseThreadTotal(loadavg), 111);
   assert.equal(parseOwnThreads(status), 7);
+  assert.equal(parseAnonymous(status), 14400 * 1024);
 });
 
 test("the parsers of processes take truncated and random text without error", () => {
@@ -27,7 +29,10 @@ test("the parsers of processes take truncated and random text without error", ()
     for (const text of brokenTexts(whole)) {
       const limit = parseProcessLimit(text);
       for (
-        const value of [limit?.soft, limit?.hard, parseThreadTotal(text), parseOwnThreads(text)]
+        const value of [
+          ...[limit?.soft, limit?.hard, parseThreadTotal(text)],
+          ...[parseOwnThreads(text), parseAnonymous(text)],
+        ]
       ) {
         assert.ok(isCount(value), text);
       }

@@ -51,6 +51,7 @@ export const wideHost: HostReadings = {
     threadsMax: 200_000,
     threads: 100,
     ownThreads: 7,
+    ownAnonymousBytes: 20e6,
   },
   hostMemoryBytes: 64e9,
 };
@@ -96,6 +97,7 @@ export const silentHost: HostReadings = {
     threadsMax: undefined,
     threads: undefined,
     ownThreads: undefined,
+    ownAnonymousBytes: undefined,
   },
   hostMemoryBytes: 8e9,
 };
