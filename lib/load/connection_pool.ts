@@ -244,14 +244,15 @@ export class ConnectionPool {
   /**
    * A connection has ended, or an attempt has failed.
    *
+   * @param sinceNs since when it was of no use; now where it is left out.
    * @returns whether the connection was open before.
    */
-  markClosed(id: number, failure: Failure | undefined): boolean {
+  markClosed(id: number, failure: Failure | undefined, sinceNs?: number): boolean {
     this.isInUse[id] = 0;
     const before = this.state[id]!;
     if (before !== connecting && before < leaving) return false;
     const atNs = nowNs();
-    this.end(id, failure, atNs, atNs);
+    this.end(id, failure, atNs, sinceNs ?? atNs);
     return before !== connecting;
   }
 

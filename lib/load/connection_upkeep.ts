@@ -116,13 +116,24 @@ export class ConnectionUpkeep implements PoolEvents {
     this.outages?.freeze(atNs);
   }
 
+  /** A message has timed out; returns whether its connection is therefore lost. */
+  isSilent(id: number, intendedNs: number): boolean {
+    return this.silence !== undefined && this.silence.timedOut(id, intendedNs);
+  }
+
   /**
-   * A message has timed out.
-   *
-   * @returns since when nobody answers on its connection, which is therefore lost; else NaN.
+   * Since when a connection that ends now was of no use (clock time): on transports that do not tell
+   * its end at once, since the first message was due that is not answered.
    */
-  silentSinceNs(id: number, intendedNs: number): number {
-    return this.silence === undefined ? NaN : this.silence.timedOut(id, intendedNs);
+  uselessSinceNs(id: number, atNs: number): number {
+    if (this.silence === undefined) return atNs;
+    if (this.silence.missedOn(id) > 0) return this.silence.sinceNsOn(id);
+    return Math.min(atNs, this.parts.ledger.oldestInFlightNs(id));
+  }
+
+  /** Messages that a connection which ends now has lost already. */
+  missedOn(id: number): number {
+    return this.silence?.missedOn(id) ?? 0;
   }
 
   /** The connection is gone. */

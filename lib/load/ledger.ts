@@ -16,6 +16,9 @@ const steadyBit = 0x80;
  */
 export const mostOpenOf16Bits = 0xc000;
 
+/** How far a search for one message of a connection goes. */
+const searchedMessages = 16_384;
+
 /** What an answer turned out to be. */
 export const settledAnswer = 0;
 export const settledDuplicate = 1;
@@ -95,6 +98,22 @@ export class MessageLedger extends MessageRing {
   /** Messages of a connection that are out and await their answer. */
   inFlightOn(connection: number): number {
     return this.inFlightOutside[connection]! + this.inFlightSteady[connection]!;
+  }
+
+  /**
+   * The intended time of the oldest message of a connection that is in flight; Infinity where there is
+   * none, or it is not among the oldest of all. Walks through those.
+   */
+  oldestInFlightNs(connection: number): number {
+    const end = Math.min(this.tail, this.head + searchedMessages);
+    if (this.inFlightOn(connection) === 0) return Infinity;
+    for (let sequence = this.head; sequence < end; sequence++) {
+      const slot = sequence & this.mask;
+      if (this.connection[slot] !== connection) continue;
+      if ((this.state[slot]! & stateBits) !== inFlight) continue;
+      if (this.epoch[slot] === this.connectionEpoch[connection]) return this.intendedNs[slot]!;
+    }
+    return Infinity;
   }
 
   /** Whether the ids of a connection are used up: its messages must end before it can have more. */

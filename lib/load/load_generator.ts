@@ -19,7 +19,6 @@ import type { PoolSettings } from "./pool_settings.ts";
 import { Receiver, type ReceiverEvents } from "./receiver.ts";
 import { RunTimes } from "./run_times.ts";
 import { Sender } from "./sender.ts";
-import { silentMessages } from "./silence_watch.ts";
 import { SteadyMeter } from "./steady_meter.ts";
 import { unreadableAnswer } from "./unreadable_answer.ts";
 
@@ -248,32 +247,31 @@ export class LoadGenerator implements ConnectionHandlers {
     else {
       const inFlight = this.ledger.inFlightOn(id);
       const lostBefore = this.pool.lost;
-      if (!this.pool.markClosed(id, failure)) return;
-      this.upkeep.messagesLost(inFlight, this.ledger.openOn(id) - inFlight);
+      const sinceNs = this.upkeep.uselessSinceNs(id, nowNs());
+      if (!this.pool.markClosed(id, failure, sinceNs)) return;
+      const lost = inFlight + this.upkeep.missedOn(id);
+      this.upkeep.messagesLost(lost, this.ledger.openOn(id) - inFlight);
       if (this.pool.lost > lostBefore && !this.receiver.hasAnswered(id)) this.pool.lostUnused++;
       this.forget(id);
     }
   }
 
-  /**
-   * @param sinceNs since when it was of no use, where that was before now.
-   * @param missed messages that were lost until then.
-   */
-  private abort(id: number, failure: Failure, sinceNs?: number, missed = 0): void {
-    const { pool, ledger } = this;
+  private abort(id: number, failure: Failure): void {
+    const { pool, ledger, upkeep } = this;
     if (this.times.phase === "done" || !(pool.isOpen(id) || pool.isLeaving(id))) return;
     const inFlight = ledger.inFlightOn(id);
     const waiting = ledger.openOn(id) - inFlight;
+    const missed = upkeep.missedOn(id);
+    const sinceNs = upkeep.uselessSinceNs(id, nowNs());
     if (!this.receiver.hasAnswered(id)) pool.lostUnused++;
     this.forget(id);
     pool.abort(id, failure, sinceNs);
-    this.upkeep.messagesLost(inFlight + missed, waiting);
+    upkeep.messagesLost(inFlight + missed, waiting);
   }
 
   private messageTimedOut(id: number, intendedNs: number): void {
-    const sinceNs = this.upkeep.silentSinceNs(id, intendedNs);
-    if (Number.isNaN(sinceNs)) this.loop.messageEnded(id);
-    else this.abort(id, silent, sinceNs, silentMessages);
+    if (this.upkeep.isSilent(id, intendedNs)) this.abort(id, silent);
+    else this.loop.messageEnded(id);
   }
 
   /** An open connection has ended before its time. */

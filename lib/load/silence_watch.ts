@@ -22,16 +22,26 @@ export class SilenceWatch {
   /**
    * A message of a connection has timed out.
    *
-   * @returns the intended time of the first message of the silence when that is long enough, else NaN.
+   * @returns whether the silence is long enough.
    */
-  timedOut(id: number, intendedNs: number): number {
+  timedOut(id: number, intendedNs: number): boolean {
     const answered = this.answeredOn(id);
     if (answered !== this.lastAnswered[id] || this.missed[id] === 0) {
       this.lastAnswered[id] = answered;
       this.missed[id] = 0;
       this.sinceNs[id] = intendedNs;
     }
-    return ++this.missed[id]! >= silentMessages ? this.sinceNs[id]! : NaN;
+    return ++this.missed[id]! >= silentMessages;
+  }
+
+  /** Messages that have timed out since the last answer. */
+  missedOn(id: number): number {
+    return this.answeredOn(id) === this.lastAnswered[id] ? this.missed[id]! : 0;
+  }
+
+  /** The intended time of the first of them. */
+  sinceNsOn(id: number): number {
+    return this.sinceNs[id]!;
   }
 
   /** The connection is gone. */

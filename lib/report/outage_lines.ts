@@ -70,7 +70,8 @@ function counted(count: number, what: string): string[] {
 export function spreadText(spread: Readonly<ServerSpread>): string {
   const entries = Object.entries(spread);
   if (entries.length === 0) return "none";
-  return entries.map(([server, open]) => `${server} ${formatCount(open)}`).join(", ");
+  return entries.sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([server, open]) => `${server} ${formatCount(open)}`).join(", ");
 }
 
 /** To the millisecond. */
