@@ -7,6 +7,7 @@ import {
 } from "../host/capacity.ts";
 import { laterThreads, processBytes, serverFds } from "../host/connection_costs.ts";
 import { reservedFds } from "../host/limits.ts";
+import { mostWorkers } from "../options/workers.ts";
 import { formatBytes, formatCount } from "../stats/figures.ts";
 import { type Findings, type LimitRow, verdictOn } from "./limit_row.ts";
 import type { Remedy } from "./remedy.ts";
@@ -68,7 +69,9 @@ const descriptions: Readonly<
         return [
           ...ceiling,
           { kind: "ulimit", flag: "n", value: fds },
-          ...(workers > 0 ? [advice(`or share them: --workers ${workers}`)] : []),
+          ...(workers > 0 && workers <= mostWorkers
+            ? [advice(`or share them: --workers ${workers}`)]
+            : []),
         ];
       },
     };

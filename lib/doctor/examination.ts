@@ -1,5 +1,13 @@
-import { type BoundName, type Capacity, predictCapacity } from "../host/capacity.ts";
+import { availableParallelism } from "node:os";
+import {
+  type BoundName,
+  type Capacity,
+  type CapacityQuestion,
+  connectionsPerProcess,
+  predictCapacity,
+} from "../host/capacity.ts";
 import { type HostReadings, readHost } from "../host/host_readings.ts";
+import { mostWorkers } from "../options/workers.ts";
 import { formatCount } from "../stats/figures.ts";
 import { boundRow, labelOf } from "./bound_rows.ts";
 import { type Findings, findings, type LimitRow } from "./limit_row.ts";
@@ -51,9 +59,11 @@ export async function examine(
 /** The same from given readings. */
 export function judge(
   readings: HostReadings,
-  question: Question,
+  { capacity: sharing, ...rest }: Question,
   asked: number | undefined,
 ): Examination {
+  const workers = rest.isAutomatic ? workersFor(asked, readings, sharing) : sharing.workers;
+  const question: Question = { ...rest, capacity: { ...sharing, workers } };
   const capacity = predictCapacity(readings, question.capacity);
   const found = findings(readings, question.capacity, capacity, asked);
   return {
@@ -64,6 +74,17 @@ export function judge(
     firstLimit: capacity.first === undefined ? "" : labelOf(capacity.first.name, found),
     rows: order.map((name) => rowOf(name, found)),
   };
+}
+
+/** As `holdfast server` and `holdfast client` understand `--workers auto`. */
+function workersFor(
+  asked: number | undefined,
+  readings: HostReadings,
+  question: CapacityQuestion,
+): number {
+  if (question.role === "server") return availableParallelism();
+  const each = connectionsPerProcess(readings, question);
+  return asked === undefined || each === 0 ? 1 : Math.min(mostWorkers, Math.ceil(asked / each));
 }
 
 function rowOf(name: BoundName | RateRowName, found: Findings): LimitRow {

@@ -1,6 +1,7 @@
 import { addressList, portRange } from "../options/address.ts";
 import { count } from "../options/quantity.ts";
 import { row, type SettingsOf } from "../options/row.ts";
+import { workers } from "../options/workers.ts";
 import { choice, fileOrStream, flag, text } from "../options/text.ts";
 
 /** The options of `holdfast doctor`. */
@@ -30,10 +31,10 @@ export const doctorRows = {
   }),
   workers: row({
     name: "workers",
-    kind: count,
+    kind: workers,
     default: 1,
     category: "Question",
-    summary: "how many processes share the connections; each has its own descriptors",
+    summary: "processes that share the connections; auto: as many as it takes",
   }),
   sources: row({
     name: "source",

@@ -17,6 +17,8 @@ export interface Question {
   /** How the first line calls it; "" where there is none. */
   readonly targetName: string;
   readonly capacity: CapacityQuestion;
+  /** The number of workers in it stands for as many as it takes. */
+  readonly isAutomatic: boolean;
   readonly sources: SourceQuestion;
 }
 
@@ -63,10 +65,11 @@ export async function askAbout(settings: DoctorSettings): Promise<Question> {
     capacity: {
       role: settings.role,
       kind,
-      workers: settings.workers,
+      workers: settings.workers === "auto" ? 1 : settings.workers,
       connectionsPerSocket: settings.connectionsPerSocket,
       isTargetLocal: address !== undefined && isLocalAddress(address),
     },
+    isAutomatic: settings.workers === "auto",
     sources: {
       protocol: kind === "udp" || kind === "quic" ? "udp" : "tcp",
       target: endpoint === undefined || !isClient ? undefined : { addresses, port: endpoint.port },

@@ -17,14 +17,14 @@ const kB = 1000;
  * Measured on Linux 6.18, x86-64, Bun 1.4.5: processes by their RSS, the kernel by the growth of
  * slab and per-CPU memory while 15,000 idle connections were held over loopback (TLS 4,000, QUIC
  * 1,600), of which each side has half: 9.3 kB for a pair of TCP sockets, 3.8 kB for a UDP socket.
- * `deno task bench websocket` and `tcp` measure the processes' part again. Where several runs
+ * `deno task bench connection_memory` measures them again, on a quiet machine. Where several runs
  * differed, the larger figure stands here. Data that waits in sockets comes on top.
  */
 export const connectionCosts: Readonly<Record<ConnectionKind, ConnectionCost>> = {
   tcp: { client: 1.4 * kB, server: 1.1 * kB, kernelClient: 4.7 * kB, kernelServer: 4.7 * kB },
   ws: { client: 1.1 * kB, server: 1.1 * kB, kernelClient: 4.7 * kB, kernelServer: 4.7 * kB },
-  tls: { client: 10 * kB, server: 7 * kB, kernelClient: 4.9 * kB, kernelServer: 4.9 * kB },
-  wss: { client: 10 * kB, server: 7 * kB, kernelClient: 4.9 * kB, kernelServer: 4.9 * kB },
+  tls: { client: 13.4 * kB, server: 7 * kB, kernelClient: 4.9 * kB, kernelServer: 4.9 * kB },
+  wss: { client: 13.4 * kB, server: 7 * kB, kernelClient: 4.9 * kB, kernelServer: 4.9 * kB },
   udp: { client: 1.8 * kB, server: 0, kernelClient: 3.8 * kB, kernelServer: 0 },
   quic: { client: 74 * kB, server: 74 * kB, kernelClient: 0, kernelServer: 0 },
 };

@@ -79,6 +79,8 @@ onLinux(
     assert.equal((await doctor({ connections: 10, role: "server" })).code, 0);
     const shared = await doctor({ connections: asked, role: "server", workers: 2 });
     assert.doesNotMatch(shared.text, /^nofile .* short$/m);
+    const automatic = await doctor({ connections: 3 * hard, workers: "auto" });
+    assert.match(automatic.lines[0]!, / in 4 processes; /);
   },
 );
 
@@ -176,6 +178,7 @@ test("table() says on a system that tells nothing that it is not known", () => {
     endpoint: undefined,
     targetName: "",
     capacity: clientQuestion,
+    isAutomatic: false,
     sources: { protocol: "tcp" },
   } as const;
   const [first, ...lines] = table(judge(silentHost, question, 1000));
