@@ -149,6 +149,19 @@ testOnHost("descriptors of a client", async () => {
   assert.deepEqual(Object.keys(reached.failures), ["host-fds"]);
 }, 60_000);
 
+testOnHost("descriptors of several processes", async () => {
+  await using host = (await SmallHost.make())!;
+  await host.serve(endpoint);
+  const shared = ["--workers", "3"];
+  const { connections } = await host.diagnose(["--target", endpoint, ...shared], 600);
+  assert.equal(connections, 1500);
+  const load = [endpoint, ...shared, "--connect-rate", "3000", "-t", "200ms", "-c"];
+  const enough = await host.client([...load, `${connections}`], 600);
+  assert.equal(enough.snapshot?.connections.open, connections, enough.err);
+  const more = await host.client([...load, `${connections + 1}`], 600);
+  assert.equal(more.exitCode, 5, more.err);
+}, 60_000);
+
 testOnHost("descriptors of a server", async () => {
   await using host = (await SmallHost.make())!;
   for (const scheme of ["tcp", "ws"]) {

@@ -116,8 +116,9 @@ export class SmallHost implements AsyncDisposable {
   }
 
   /** `holdfast client`, to its end. */
-  client(args: readonly string[]): Promise<ClientOutcome> {
-    return runClient(args, { executable: [...this.#network.command, ...holdfast] });
+  client(args: readonly string[], fdLimit?: number): Promise<ClientOutcome> {
+    const executable = [...this.#network.command, ...withFds(fdLimit), ...holdfast];
+    return runClient(args, { executable });
   }
 
   /** Opens connections until they fail. They stay open until the returned program's input ends. */
