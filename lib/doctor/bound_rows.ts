@@ -134,7 +134,8 @@ const descriptions: Readonly<
             : isKernels
             ? [sysctl("net.ipv4.ip_local_port_range", `${mostPorts.first} ${mostPorts.last}`)]
             : [advice(`give the client a wider --source-ports, such as 1024-65535`)]),
-          ...(sources !== undefined && sources.timeWait > 0 && queues.timeWaitReuse !== 1 &&
+          ...(sources !== undefined && Math.min(sources.timeWait, sources.inUse) > 0 &&
+              queues.timeWaitReuse !== 1 &&
               question.kind !== "udp" && question.kind !== "quic"
             ? [sysctl("net.ipv4.tcp_tw_reuse", 1)]
             : []),

@@ -17,11 +17,11 @@ export function script(examination: Examination): string[] {
     } ${examination.question.capacity.role} ` +
     "connections. Run it as root;",
     "# to keep what ulimit sets, source it in the shell that starts holdfast.",
-    `# ${answer(examination)}`,
+    comment(answer(examination)),
     "failed=0",
     ...short.flatMap(({ name, value, remedies }) => [
       "",
-      `# ${name}: ${value}`,
+      comment(`${name}: ${value}`),
       ...remedies.flatMap(lines),
     ]),
     "",
@@ -30,9 +30,14 @@ export function script(examination: Examination): string[] {
   ];
 }
 
+/** On one line, whatever is in it: nothing of it may run. */
+function comment(text: string): string {
+  return `# ${text.replace(/\s+/g, " ")}`;
+}
+
 function lines(remedy: Remedy): string[] {
   const command = commandOf(remedy);
-  if (command === undefined) return [`# ${textOf(remedy)}`];
+  if (command === undefined) return [comment(textOf(remedy))];
   const before = valueNow(remedy);
   const undo = before === undefined ? undefined : commandOf({ ...remedy, value: before } as Remedy);
   return [`${command} || failed=1`, ...(undo === undefined ? [] : [`# undo: ${undo}`])];

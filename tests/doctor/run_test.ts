@@ -97,6 +97,19 @@ onLinux("doctor --json has what the table has, as numbers", async () => {
   assert.equal((JSON.parse(alone.text) as Diagnosis).limits.length, json.limits.length);
 });
 
+onLinux("doctor --script has nothing to run but its own commands", async () => {
+  const { lines } = await doctor({
+    role: "server",
+    target: "tcp://a\ntouch$(id):1",
+    connections: 2 * fdLimits().hard,
+    script: true,
+  });
+  assert.equal(lines[0], "#!/bin/sh");
+  for (const line of lines.join("\n").split("\n")) {
+    assert.match(line, /^(#.*|failed=0|test \$failed = 0|(sysctl -w|ulimit|echo) .*|)$/);
+  }
+});
+
 test("parseTarget() takes a host, host:port and endpoints", () => {
   for (
     const [text, endpoint] of [
