@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { UsageError } from "../errors.ts";
 import type { Load, LoadSettings } from "../load/load_settings.ts";
+import { mostWorkers } from "../options/workers.ts";
 import type { Scheme } from "../transport/endpoint.ts";
 import { processesForDescriptors } from "./descriptors.ts";
 import type { ClientSettings } from "./options.ts";
@@ -34,8 +35,9 @@ export function workerCount(scheme: Scheme, settings: ClientSettings, plan: Load
     const forRate = Math.ceil(
       peakRatePerSecond(plan.load, connections) / messagesPerProcess[scheme],
     );
-    const most = Number.isFinite(forDescriptors) ? forDescriptors : 1;
-    return Math.min(connections, Math.max(most, Math.min(forRate, availableParallelism())));
+    // Where so many would not do, the error of one says what there is.
+    const least = forDescriptors <= mostWorkers ? forDescriptors : 1;
+    return Math.min(connections, Math.max(least, Math.min(forRate, availableParallelism())));
   }
   if (workers > connections) {
     throw new UsageError(

@@ -9,6 +9,7 @@ import type {
   ServerCounts,
   ServerSnapshot,
   Snapshot,
+  WorkerState,
 } from "../stats/snapshot.ts";
 
 /** The content type that goes with `prometheusText`. */
@@ -52,7 +53,28 @@ export function prometheusText(snapshot: Snapshot): string {
   ]]);
   if (snapshot.role === "client") client(text, snapshot);
   else server(text, snapshot);
+  if (snapshot.workers !== undefined) workers(text, snapshot.workers);
   return text.toString();
+}
+
+function workers(text: Exposition, states: readonly WorkerState[]): void {
+  const each = (value: (state: WorkerState) => number): [Labels, number][] =>
+    states.map((state) => [{ worker: String(state.number) }, value(state)]);
+  text.gauge(
+    "worker_connections_open",
+    "Open connections of each worker",
+    each(({ open }) => open),
+  );
+  text.counter(
+    "worker_cpu_seconds",
+    "CPU time of each worker",
+    each(({ cpuSeconds }) => cpuSeconds),
+  );
+  text.counter(
+    "worker_ends",
+    "Times that each worker ended before it was asked to",
+    each(({ ends }) => ends.length),
+  );
 }
 
 function client(text: Exposition, snapshot: ClientSnapshot): void {

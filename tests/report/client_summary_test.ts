@@ -10,6 +10,7 @@ import {
   evenHistogram,
   histogramOfMs,
   messages,
+  workerStates,
 } from "../stats/sample_snapshots.ts";
 
 function assertLines(actual: readonly string[], expected: string): void {
@@ -215,6 +216,14 @@ test("clientSummary() of a run that ended in its warm-up says so, and what it se
     /messages nothing was measured: .* before its measured phase; .* 1,200 sent, 1,190 answered, 10 lost/,
   );
   assert.doesNotMatch(lines.join("\n"), /messages due/);
+});
+
+test("clientSummary() says how many workers there were, and which have ended", () => {
+  const lines = clientSummary(clientSnapshot({ workers: workerStates() }));
+  assert.match(
+    lines.join("\n"),
+    /^workers +2 processes, the busiest used 0\.95 of a core\n +worker 2 \(pid 5002\) ended after 3\.2 s: SIGKILL; 2,000 connections were lost$/m,
+  );
 });
 
 test("clientSummary() shows what still waits in a run that goes on", () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { prometheusText } from "../../lib/report/prometheus.ts";
 import { Histogram } from "../../lib/stats/histogram.ts";
 import type { Snapshot } from "../../lib/stats/snapshot.ts";
-import { clientSnapshot, serverSnapshot } from "../stats/sample_snapshots.ts";
+import { clientSnapshot, serverSnapshot, workerStates } from "../stats/sample_snapshots.ts";
 import { testWith } from "../programs.ts";
 
 /** Reads the text format strictly: every sample below the TYPE of its family, none twice. */
@@ -96,6 +96,16 @@ test("prometheusText() of a server has a sample for each endpoint", () => {
   assert.equal(samples.get('holdfast_server_cpu_seconds_total{mode="system"}'), 9.75);
 });
 
+test("prometheusText() has a sample for each worker, where there are several", () => {
+  const workers = workerStates();
+  const samples = samplesOf(clientSnapshot({ workers }));
+  assert.equal(samples.get('holdfast_client_worker_connections_open{worker="1"}'), 3_000);
+  assert.equal(samples.get('holdfast_client_worker_ends_total{worker="2"}'), 1);
+  const served = samplesOf(serverSnapshot({ workers }));
+  assert.equal(served.get('holdfast_server_worker_cpu_seconds_total{worker="2"}'), 12.5);
+  assert.ok(![...samplesOf(clientSnapshot()).keys()].some((name) => name.includes("_worker_")));
+});
+
 test("prometheusText() escapes what users wrote, and keeps names legal", () => {
   const { run, histograms } = clientSnapshot();
   const samples = samplesOf(clientSnapshot({
@@ -113,7 +123,9 @@ test("prometheusText() escapes what users wrote, and keeps names legal", () => {
 });
 
 testWith(["promtool"])("promtool accepts the text", () => {
-  for (const snapshot of [clientSnapshot(), serverSnapshot()]) {
+  for (
+    const snapshot of [clientSnapshot(), serverSnapshot({ workers: workerStates() })]
+  ) {
     const { exitCode, stderr, stdout } = Bun.spawnSync(["promtool", "check", "metrics"], {
       stdin: Buffer.from(prometheusText(snapshot)),
       timeout: 30_000,

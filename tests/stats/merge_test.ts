@@ -102,3 +102,40 @@ test("mergeServerSnapshots() adds endpoints of the same name", () => {
   assert.deepEqual(merged.total.refused, { "max-connections": 12, tls: 2 });
   assert.equal(merged.total.failures[0]?.count, 3);
 });
+
+test("mergeClientSnapshots() does not add waits, and lists the workers of all", () => {
+  const waiting = (steadyCpuWaitShare: number, ...workers: number[]) => {
+    const one = clientSnapshot({
+      generator: { ...clientSnapshot().generator, steadyCpuWaitShare },
+    });
+    if (workers.length === 0) return one;
+    return {
+      ...one,
+      workers: workers.map((number) => ({
+        number,
+        pid: 100 + number,
+        open: 5,
+        cpuSeconds: 1,
+        rssBytes: 1,
+        openFds: 1,
+        ends: [],
+      })),
+    };
+  };
+  const merged = mergeClientSnapshots([waiting(0.2, 1), waiting(NaN, 1, 2), waiting(0.5)]);
+  assert.equal(merged.generator.steadyCpuWaitShare, 0.5);
+  assert.deepEqual(merged.workers!.map(({ number }) => number), [1, 1, 2]);
+  assert.equal(mergeClientSnapshots([waiting(0.1), waiting(0.3)]).workers, undefined);
+});
+
+test("mergeClientSnapshots() takes the time to the last open for the connect rate", () => {
+  const opening = (opened: number, openingMs: number) =>
+    clientSnapshot({
+      connections: { ...clientSnapshot().connections, opened, openingMs, achievedPerSecond: 7 },
+    });
+  const merged = mergeClientSnapshots([opening(500, 900), opening(500, 1000), opening(0, 0)]);
+  assert.deepEqual([merged.connections.achievedPerSecond, merged.connections.openingMs], [
+    1000,
+    1000,
+  ]);
+});

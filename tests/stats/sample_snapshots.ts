@@ -5,7 +5,26 @@ import {
   schemaVersion,
   type ServerCounts,
   type ServerSnapshot,
+  type WorkerState,
 } from "../../lib/stats/snapshot.ts";
+
+/** Two workers, of which the second is busier and has been killed once. */
+export function workerStates(): WorkerState[] {
+  const first: WorkerState = {
+    number: 1,
+    pid: 5001,
+    open: 3_000,
+    cpuSeconds: 12.5,
+    rssBytes: 40_000_000,
+    openFds: 3_010,
+    steadyCpuShare: 0.2,
+    steadyCpuWaitShare: NaN,
+    latenessP99Ns: 1_000,
+    ends: [],
+  };
+  const end = { pid: 5002, atMs: 3_200, reason: "SIGKILL", connections: 2_000, messages: 12 };
+  return [first, { ...first, number: 2, pid: 5003, open: 0, steadyCpuShare: 0.95, ends: [end] }];
+}
 
 /** A histogram of the given milliseconds. */
 export function histogramOfMs(...values: number[]): Histogram {

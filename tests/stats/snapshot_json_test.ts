@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { FileError } from "../../lib/errors.ts";
 import { Histogram } from "../../lib/stats/histogram.ts";
 import { parseSnapshot, snapshotToJson } from "../../lib/stats/snapshot_json.ts";
-import type { ClientSnapshot, Snapshot } from "../../lib/stats/snapshot.ts";
-import { clientSnapshot, serverSnapshot } from "./sample_snapshots.ts";
+import type { ClientSnapshot, Snapshot, WorkerState } from "../../lib/stats/snapshot.ts";
+import { clientSnapshot, serverSnapshot, workerStates } from "./sample_snapshots.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 function throughText(snapshot: Snapshot): Snapshot {
@@ -33,7 +33,11 @@ test("parseSnapshot() reads back what snapshotToJson() wrote", () => {
     generator: { ...client.generator, openFds: NaN },
     histograms: { ...client.histograms, response: clamped, service: new Histogram() },
   });
-  for (const snapshot of [client, odd, serverSnapshot()]) {
+  const shared = clientSnapshot({ workers: workerStates(), measuresRamp: true });
+  shared.connections.openingMs = 9.5;
+  const [{ steadyCpuShare: _, latenessP99Ns: __, ...ofServer }] = workerStates() as [WorkerState];
+  const served = serverSnapshot({ workers: [ofServer] });
+  for (const snapshot of [client, odd, shared, serverSnapshot(), served]) {
     assert.deepEqual(comparable(throughText(snapshot)), comparable(snapshot));
   }
   const read = throughText(odd) as ClientSnapshot;

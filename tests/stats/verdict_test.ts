@@ -4,7 +4,13 @@ import { exitCodes } from "../../lib/errors.ts";
 import { parseExpectation } from "../../lib/stats/expectations.ts";
 import type { ClientSnapshot, ConnectionCounts, Verdict } from "../../lib/stats/snapshot.ts";
 import { exitCodeOf, judge } from "../../lib/stats/verdict.ts";
-import { clientSnapshot, evenHistogram, histogramOfMs, messages } from "./sample_snapshots.ts";
+import {
+  clientSnapshot,
+  evenHistogram,
+  histogramOfMs,
+  messages,
+  workerStates,
+} from "./sample_snapshots.ts";
 
 function verdictOf(changes: Partial<ClientSnapshot>, expectations: string[] = []): Verdict {
   return judge(clientSnapshot(changes), {
@@ -154,6 +160,39 @@ test("judge() says of a closed loop that it is one, whatever the verdict", () =>
     const verdict = verdictOf({ arrivals: "inflight" }, expectations);
     assert.match(verdict.reasons.at(-1)!, /closed loop.*leave out the waiting/);
   }
+});
+
+test("judge() calls a run invalid whose worker has ended, whatever else happened", () => {
+  const workers = workerStates();
+  const alone = verdictOf({ workers });
+  assert.equal(alone.kind, "invalid");
+  assert.deepEqual(alone.reasons, [
+    "Worker 2 of 2 (pid 5002) ended after 3.2 s: SIGKILL; 2,000 open connections and 12 messages " +
+    "in flight were lost with it.",
+  ]);
+  const none = connections({ open: 0, lost: 5_000 });
+  assert.equal(verdictOf(none).kind, "stopped-by-limit");
+  assert.equal(verdictOf({ ...none, workers }).kind, "invalid");
+  assert.equal(verdictOf({ workers: workers.slice(0, 1) }).kind, "ok");
+});
+
+test("judge() looks at the busiest worker for the time that a late generator had left", () => {
+  const [first, second] = workerStates().map((worker) => ({ ...worker, ends: [] }));
+  const { histograms, generator } = clientSnapshot();
+  const late = {
+    histograms: { ...histograms, lateness: evenHistogram(1_000, 5, 50) },
+    // Two halves of a core are no whole one.
+    generator: { ...generator, steadyCpuShare: 1.15 },
+  };
+  assert.match(verdictOf(late).reasons.at(-1)!, /^The generator used 1.15 cores: it had no time/);
+  assert.match(
+    verdictOf({ ...late, workers: [first!, second!] }).reasons.at(-1)!,
+    /^The busiest worker \(2 of 2\) used 0\.95 of a core: it had no time left\.$/,
+  );
+  assert.match(
+    verdictOf({ ...late, workers: [first!, { ...first!, number: 2 }] }).reasons.at(-1)!,
+    /^The busiest worker \(1 of 2\) used 0\.20 of a core: other processes/,
+  );
 });
 
 test("exitCodeOf() maps verdicts, and an interruption before them", () => {
