@@ -7,17 +7,19 @@ import { processesForDescriptors } from "./descriptors.ts";
 import type { ClientSettings } from "./options.ts";
 
 /**
- * Messages per second for which one process is enough: half of what one reached on loopback over
- * 2,000 connections (QUIC: 50 sessions a socket) on a core of 2 GHz, so that its own lateness stays
- * small. `deno task bench` measures it.
+ * Messages per second for which one process is enough: about half of what one sent and matched on
+ * loopback over 2,000 connections, the server on the other of two cores, so that its own lateness
+ * stays small (tcp 300,000, tls 257,000, udp 195,000, ws 200,000, wss 134,000). Over QUIC sessions
+ * cost more than messages do: 10,000 sessions with one a second each are what one kept up with.
+ * `deno task bench` measures them.
  */
 const messagesPerProcess: Readonly<Record<Scheme, number>> = {
   tcp: 150_000,
-  tls: 100_000,
+  tls: 120_000,
   udp: 100_000,
   ws: 100_000,
-  wss: 75_000,
-  quic: 4_000,
+  wss: 65_000,
+  quic: 10_000,
 };
 
 /**

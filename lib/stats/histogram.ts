@@ -18,6 +18,9 @@ export interface ExactFigures {
   readonly clamped: number;
 }
 
+/** Where `pack` works: 540 KB, in workers only. */
+let packing: Float64Array | undefined;
+
 /** What a histogram is made of, as plain data for another process. */
 export interface PackedHistogram {
   /** Indexes of the buckets that are not empty, each followed by its count. */
@@ -257,16 +260,24 @@ export class Histogram {
     return found;
   }
 
-  /** All of it as plain data, 16 bytes for each bucket that is not empty. */
+  /**
+   * All of it as plain data, 16 bytes for each bucket that is not empty; 0.1 ms for 8,000 of them,
+   * because it happens once a second in the middle of a measurement.
+   */
   pack(): PackedHistogram {
-    const pairs: number[] = [];
+    packing ??= new Float64Array(2 * countsLength);
     const counts = this.#counts;
+    const pairs = packing;
     const last = this.#count === 0 ? -1 : indexOf(this.#maxNs);
+    let end = 0;
     for (let index = last < 0 ? 0 : indexOf(this.#minNs); index <= last; index++) {
-      if (counts[index]! > 0) pairs.push(index, counts[index]!);
+      const times = counts[index]!;
+      if (times === 0) continue;
+      pairs[end++] = index;
+      pairs[end++] = times;
     }
     return {
-      buckets: Float64Array.from(pairs),
+      buckets: pairs.slice(0, end),
       sumNs: this.#sumNs,
       minNs: this.#minNs,
       maxNs: this.#maxNs,

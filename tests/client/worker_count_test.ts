@@ -33,7 +33,7 @@ test("workerCount() of auto follows the highest rate, and no further than there 
   assert.equal(count({ ...auto, ratePerSecond: 1e9 }), cores);
   assert.equal(count({ ...auto, intervalMs: 1000 }), 1);
   assert.equal(count({ ...auto, intervalMs: 5 }), Math.min(2, cores));
-  assert.equal(count({ ...auto, intervalMs: 150 }, "quic"), Math.min(2, cores));
+  assert.equal(count({ ...auto, intervalMs: 60 }, "quic"), Math.min(2, cores));
   assert.equal(count({ ...auto, inflight: 100 }), 1);
   assert.equal(count({ ...auto, connections: 1, ratePerSecond: 1e9 }), 1);
   assert.equal(count({ ...auto, ratePerSecond: 1e9, csvFile: "-" }), 1);
