@@ -117,8 +117,11 @@ export class ConnectionUpkeep implements PoolEvents {
   }
 
   /** A message has timed out; returns whether its connection is therefore lost. */
-  isSilent(id: number, intendedNs: number): boolean {
-    return this.silence !== undefined && this.silence.timedOut(id, intendedNs);
+  isSilent(id: number, sequence: number, intendedNs: number): boolean {
+    if (this.silence === undefined) return false;
+    if (this.silence.timedOut(id, sequence, intendedNs)) return true;
+    this.outages?.messageTimedOut(id, intendedNs);
+    return false;
   }
 
   /**
@@ -152,6 +155,7 @@ export class ConnectionUpkeep implements PoolEvents {
 
   back(id: number, atNs: number): void {
     this.outages?.back(id, atNs);
+    if (this.needsProof) this.outages?.messagesLost(this.silence?.takeMissed(id) ?? 0, 0);
   }
 
   attemptFailed(): void {

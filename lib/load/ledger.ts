@@ -57,7 +57,7 @@ export class MessageLedger extends MessageRing {
   readonly steady = new MessageCounters();
 
   /** Told of each message that times out; a closed loop sends the next one then. */
-  timedOut: ((connection: number, intendedNs: number) => void) | undefined;
+  timedOut: ((connection: number, sequence: number) => void) | undefined;
 
   private readonly firstWaiting: Float64Array;
   private readonly lastWaiting: Float64Array;
@@ -301,7 +301,7 @@ export class MessageLedger extends MessageRing {
       if (this.epoch[slot] !== this.connectionEpoch[connection]) return;
       this.leaveFlight(connection, slot, timedOut).lostTimeout++;
     }
-    this.timedOut?.(connection, this.intendedNs[slot]!);
+    this.timedOut?.(connection, this.head);
   }
 
   private giveUpWaiting(slot: number, state: number): void {

@@ -145,7 +145,7 @@ export class LoadGenerator implements ConnectionHandlers {
     );
     this.meter = new SteadyMeter(this.sender, this.receiver);
     this.loop = this.createLoop();
-    this.ledger.timedOut = (id, intendedNs) => this.messageTimedOut(id, intendedNs);
+    this.ledger.timedOut = (id, sequence) => this.messageTimedOut(id, sequence);
     this.pacer = new Pacer((atNs) => this.step(atNs));
   }
 
@@ -269,8 +269,9 @@ export class LoadGenerator implements ConnectionHandlers {
     upkeep.messagesLost(inFlight + missed, waiting);
   }
 
-  private messageTimedOut(id: number, intendedNs: number): void {
-    if (this.upkeep.isSilent(id, intendedNs)) this.abort(id, silent);
+  private messageTimedOut(id: number, sequence: number): void {
+    const intendedNs = this.ledger.intendedNs[this.ledger.slotOf(sequence)]!;
+    if (this.upkeep.isSilent(id, sequence, intendedNs)) this.abort(id, silent);
     else this.loop.messageEnded(id);
   }
 

@@ -106,6 +106,15 @@ export class OutageLog {
     this.current.dropped += dropped;
   }
 
+  /** A message that was due while its connection was down, and went out nevertheless, is lost late. */
+  messageTimedOut(id: number, intendedNs: number): void {
+    const isOfGap = intendedNs < this.backNs[id]! && intendedNs >= this.downSinceNs[id]!;
+    if (!isOfGap || this.isFrozen) return;
+    const { current } = this;
+    if (current !== undefined && this.outageOf[id] === current.number) current.lost++;
+    else if (this.outageOf[id] === this.total) this.list.at(-1)!.lost++;
+  }
+
   /** Ends an outage that is over; returns whether there was one. */
   step(atNs: number): boolean {
     const { current } = this;

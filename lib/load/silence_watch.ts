@@ -20,12 +20,13 @@ export class SilenceWatch {
   }
 
   /**
-   * A message of a connection has timed out.
+   * A message of a connection has timed out. One that is older than what was answered means nothing.
    *
    * @returns whether the silence is long enough.
    */
-  timedOut(id: number, intendedNs: number): boolean {
+  timedOut(id: number, sequence: number, intendedNs: number): boolean {
     const answered = this.answeredOn(id);
+    if (sequence < answered) return false;
     if (answered !== this.lastAnswered[id] || this.missed[id] === 0) {
       this.lastAnswered[id] = answered;
       this.missed[id] = 0;
@@ -42,6 +43,13 @@ export class SilenceWatch {
   /** The intended time of the first of them. */
   sinceNsOn(id: number): number {
     return this.sinceNs[id]!;
+  }
+
+  /** Takes the messages that had timed out when the first answer of a connection came. */
+  takeMissed(id: number): number {
+    const missed = this.missed[id]!;
+    this.missed[id] = 0;
+    return missed;
   }
 
   /** The connection is gone. */

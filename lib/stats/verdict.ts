@@ -10,6 +10,7 @@ import {
   formatRate,
   formatShare,
 } from "./figures.ts";
+import { outageReasons } from "./outage_reasons.ts";
 import type { ClientSnapshot, ExpectationResult, Verdict } from "./snapshot.ts";
 import { withoutAnswers, withoutConnections } from "./stop_reason.ts";
 
@@ -65,6 +66,7 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
       ...faults,
       ...(unanswered === undefined ? [] : [unanswered]),
       ...missed,
+      ...outageReasons(snapshot.outages),
       ...slowTarget(snapshot),
       ...closedLoop(snapshot),
     ],
@@ -223,7 +225,9 @@ function slowTarget(snapshot: ClientSnapshot): string[] {
     reasons.push(
       `${formatCount(steady.unsent.noConnection)} messages ` +
         `(${formatShare(steady.unsent.noConnection / steady.due)} of those due) were not sent, ` +
-        `because no connection was open.`,
+        (snapshot.arrivals === "interval"
+          ? "because their connections were down."
+          : "because no connection was open."),
     );
   }
   return reasons;
