@@ -244,7 +244,9 @@ function slowestNs({ answered, responseP99Ns, windowMs }: RampEvidence): number 
 const generatorCpu: Finder = (evidence) => {
   const { latenessP99Ns, maxLatenessP99Ns, cores, cpuWaitShare } = evidence;
   if (!(latenessP99Ns > maxLatenessP99Ns)) return undefined;
-  if (latenessP99Ns < ownShare * slowestNs(evidence)) return undefined;
+  // Late enough to have broken a bound, and a good part of what the answers took.
+  const slowNs = Math.max(slowestNs(evidence), evidence.responseBoundNs);
+  if (latenessP99Ns < ownShare * slowNs) return undefined;
   const time = cores >= busyCores
     ? "it had no CPU time left"
     : cpuWaitShare > 0

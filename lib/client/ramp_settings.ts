@@ -102,9 +102,11 @@ export function fillInRamp(
   const connections = most?.connections ?? settings.connections;
   const intervalMs = settings.intervalMs ?? defaultIntervalMs;
   const notes = [
-    ...(most === undefined
-      ? []
-      : [`opening up to ${formatCount(connections)} connections, what ${most.limit} allow here`]),
+    ...(most === undefined ? [] : [
+      `opening up to ${
+        formatCount(connections)
+      } connections, as many as fit this host's ${most.limit}`,
+    ]),
     ...(settings.intervalMs === undefined
       ? ["each connection sends a message every second; --interval says otherwise"]
       : []),
@@ -136,8 +138,8 @@ export function ownLimit({ connections, limit }: MostConnections): RampLimit {
   return {
     side: "client",
     name: limit,
-    statement: `This host can hold no more: all ${formatCount(connections)} connections that its ` +
-      `${limit} allow were opened, and nothing broke; ${mend}, or use further hosts.`,
+    statement: `This host can hold no more: all ${formatCount(connections)} connections that ` +
+      `fit its ${limit} were opened, and nothing broke; ${mend}, or use further hosts.`,
     evidence: [
       isFds
         ? `RLIMIT_NOFILE: ${

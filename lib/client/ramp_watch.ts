@@ -98,10 +98,11 @@ export class RampWatch {
     endNs: number,
     snapshot: ClientSnapshot,
   ): void {
-    const isOpening = snapshot.phase === "ramp" || snapshot.phase === "steady";
-    if (this.#isOver || !isOpening) return;
+    if (this.#isOver) return;
     const second = this.#seconds.next(interval, startNs, endNs, snapshot);
     this.#table.add(second);
+    // The last answers still belong into the table; what is lost from now on is of the end itself.
+    if (snapshot.phase !== "ramp" && snapshot.phase !== "steady") return;
     this.#samples.push(sampleOf(
       second.untilMs,
       snapshot,

@@ -108,6 +108,7 @@ function connectionCounts({ pool, settings }: LoadGenerator): ConnectionCounts {
     failed: pool.failed,
     lost: pool.lost,
     lostUnused: pool.lostUnused,
+    lostUnusedMessages: pool.lostUnusedMessages,
     ...(reconnect === undefined && recyclePerSecond === undefined
       ? {}
       : { reopened: pool.reopened }),

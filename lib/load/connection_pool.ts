@@ -52,6 +52,8 @@ export class ConnectionPool {
   lost = 0;
   /** Of those lost: nothing was ever answered on them. */
   lostUnused = 0;
+  /** Messages that were in flight on those. */
+  lostUnusedMessages = 0;
   /** Of those opened, connections that had been open before. */
   reopened = 0;
   /** Of those, connections that were closed on purpose. */
@@ -254,6 +256,12 @@ export class ConnectionPool {
     const atNs = nowNs();
     this.end(id, failure, atNs, sinceNs ?? atNs);
     return before !== connecting;
+  }
+
+  /** A connection that was lost had never brought an answer. */
+  countUnused(messagesInFlight: number): void {
+    this.lostUnused++;
+    this.lostUnusedMessages += messagesInFlight;
   }
 
   /**

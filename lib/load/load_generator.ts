@@ -251,7 +251,8 @@ export class LoadGenerator implements ConnectionHandlers {
       if (!this.pool.markClosed(id, failure, sinceNs)) return;
       const lost = inFlight + this.upkeep.missedOn(id);
       this.upkeep.messagesLost(lost, this.ledger.openOn(id) - inFlight);
-      if (this.pool.lost > lostBefore && !this.receiver.hasAnswered(id)) this.pool.lostUnused++;
+      const isLost = this.pool.lost > lostBefore;
+      if (isLost && !this.receiver.hasAnswered(id)) this.pool.countUnused(inFlight);
       this.forget(id);
     }
   }
@@ -263,7 +264,7 @@ export class LoadGenerator implements ConnectionHandlers {
     const waiting = ledger.openOn(id) - inFlight;
     const missed = upkeep.missedOn(id);
     const sinceNs = upkeep.uselessSinceNs(id, nowNs());
-    if (!this.receiver.hasAnswered(id)) pool.lostUnused++;
+    if (!this.receiver.hasAnswered(id)) pool.countUnused(inFlight);
     this.forget(id);
     pool.abort(id, failure, sinceNs);
     upkeep.messagesLost(inFlight + missed, waiting);

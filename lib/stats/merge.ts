@@ -144,6 +144,11 @@ function mergeConnections(list: readonly ConnectionCounts[]): ConnectionCounts {
     failed: sum("failed"),
     lost: sum("lost"),
     ...present("lostUnused", list.flatMap((counts) => counts.lostUnused ?? []), add),
+    ...present(
+      "lostUnusedMessages",
+      list.flatMap((counts) => counts.lostUnusedMessages ?? []),
+      add,
+    ),
     ...present("reopened", list.flatMap((counts) => counts.reopened ?? []), add),
     ...present("recycled", list.flatMap((counts) => counts.recycled ?? []), add),
     failures: mergeFailures(list.map((counts) => counts.failures)),

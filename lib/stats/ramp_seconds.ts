@@ -43,7 +43,8 @@ export class RampSeconds {
       closed: connections.lost - turnedAway,
       sent: messages.sent,
       answered: messages.answered,
-      lost: totalLost(messages.lost),
+      // Those on connections that were turned away are no loss of open ones.
+      lost: totalLost(messages.lost) - (connections.lostUnusedMessages ?? 0),
     };
     this.#last = now;
     return {

@@ -85,6 +85,8 @@ export interface ConnectionCounts {
   lost: number;
   /** Of those lost: nothing was ever answered on them. How a server turns new ones away. */
   lostUnused?: number;
+  /** Messages that were in flight on those. */
+  lostUnusedMessages?: number;
   /** Of those opened: had been open before. opened - reopened have been open at some time. */
   reopened?: number;
   /** Of those: were closed on purpose (`--recycle`) and opened again. Neither lost nor an outage. */

@@ -126,6 +126,8 @@ function readClient(object: read.Fields): ClientSnapshot {
         "requestedPerSecond",
         "achievedPerSecond",
       ]),
+      ...read.optional(connections, "lostUnused", read.number),
+      ...read.optional(connections, "lostUnusedMessages", read.number),
       ...read.optional(connections, "reopened", read.number),
       ...read.optional(connections, "recycled", read.number),
       failures: readFailures(connections),

@@ -5,11 +5,14 @@ import process from "node:process";
  * started through `command`; they must have ended when it is disposed of.
  */
 export class NetworkNamespace implements Disposable {
-  private constructor(private readonly name: string) {}
+  private constructor(readonly name: string) {}
 
-  /** @returns undefined where this process may not make one, or there is no `ip`. */
-  static make(): NetworkNamespace | undefined {
-    const name = `holdfast-test-${process.pid}`;
+  /**
+   * @param role tells it from others of this process.
+   * @returns undefined where this process may not make one, or there is no `ip`.
+   */
+  static make(role = ""): NetworkNamespace | undefined {
+    const name = `holdfast-test-${process.pid}${role}`;
     if (process.platform !== "linux" || Bun.which("ip") === null) return undefined;
     if (!ip("netns", "add", name)) return undefined;
     const namespace = new NetworkNamespace(name);

@@ -1,0 +1,104 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { testWith } from "../programs.ts";
+import { assertFound, isRoot, serverAddress, TwoHosts } from "./two_hosts.ts";
+
+const inNetwork = (...programs: string[]) => isRoot ? testWith(["ip", ...programs]) : test.skip;
+
+const slow = ["--connect-rate", "150", "--interval", "250ms"];
+
+inNetwork("prlimit")(
+  "a ramp ends at the descriptors and at the ports of its own host",
+  async () => {
+    await using hosts = await TwoHosts.make();
+    const [tcp, ws] = [await hosts.serve("server", "tcp"), await hosts.serve("server", "ws")];
+    const fewFds = ["prlimit", "--nofile=260:260"];
+    // A port towards one server is another one's too.
+    const fewAtOnce = [...slow, "-t", "1s"];
+    await hosts.onClient(["sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40179"]);
+    const [ofFds, ofPorts] = await Promise.all([
+      hosts.ramp(`tcp://${serverAddress}:${tcp.port}`, fewAtOnce, fewFds),
+      hosts.ramp(`ws://${serverAddress}:${ws.port}`, slow),
+    ]);
+    // 100 descriptors stay in reserve.
+    assertFound(ofFds, {
+      side: "client",
+      name: "file descriptors",
+      evidence: [/RLIMIT_NOFILE: 260/],
+    });
+    assert.deepEqual([ofFds.snapshot.connections.open, ofFds.ramp.knee], [160, undefined]);
+    assert.match(
+      ofFds.ramp.limit!.statement,
+      /all 160 connections .* were opened, and nothing broke/,
+    );
+    assertFound(ofPorts, {
+      side: "client",
+      name: "source ports",
+      connections: 180,
+      evidence: [/host-ports: EADDRNOTAVAIL/, /ephemeral ports: 180/],
+    });
+    assert.match(ofPorts.ramp.limit!.statement, /ephemeral range 40000–40179 has 180/);
+  },
+  30_000,
+);
+
+/** Entries that the test leaves in the table. */
+const room = 200;
+
+inNetwork("nft", "conntrack")("a ramp ends at a full connection tracking table", async () => {
+  await using hosts = await TwoHosts.make();
+  const [tcp, udp] = [await hosts.serve("server", "tcp"), await hosts.serve("server", "udp")];
+  const tracking =
+    "table inet t { chain c { type filter hook output priority 0; ct state new; }; }";
+  await hosts.onClient(["nft", tracking]);
+  // The size of the table is one for the whole host, its content is the namespace's own.
+  const max = Number(readFileSync("/proc/sys/net/netfilter/nf_conntrack_max", "latin1"));
+  await hosts.onClient(["conntrack", "-R", "-"], conntrackEntries(max - room));
+  const patience = ["--connect-timeout", "1s"];
+  const ofTcp = await hosts.ramp(`tcp://${serverAddress}:${tcp.port}`, [...slow, ...patience]);
+  assertFound(ofTcp, {
+    side: "client",
+    name: "connection tracking table",
+    connections: room,
+    evidence: [/Conntrack\.drop \+\d+/, /timeout/, /connection tracking: [\d,]+ of [\d,]+ entries/],
+  });
+  assert.equal(ofTcp.ramp.knee?.affected, "new");
+  await hosts.onClient(["sh", "-c", "conntrack -D -p tcp"]);
+  const ofUdp = await hosts.ramp(`udp://${serverAddress}:${udp.port}`, slow);
+  assertFound(ofUdp, {
+    side: "client",
+    name: "connection tracking table",
+    evidence: [/Conntrack\.drop \+\d+/, /unreachable: EPERM/],
+  });
+}, 60_000);
+
+/** Entries that the kernel does not throw away for new ones, as `conntrack --load-file` reads them. */
+function conntrackEntries(count: number): string {
+  const lines: string[] = [];
+  for (let i = 0; i < count; i++) {
+    lines.push(
+      `-A -p udp --src 10.${i >> 16}.${(i >> 8) & 255}.${i & 255} --dst 203.0.113.1 --sport 1000 ` +
+        `--dport 2000 --timeout 600 --status SEEN_REPLY,ASSURED`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+inNetwork("taskset")("a ramp finds that its own generator is out of CPU", async () => {
+  await using hosts = await TwoHosts.make();
+  const { port } = await hosts.serve("server", "ws", [], ["taskset", "-c", "0"]);
+  // The generator has a third of a core.
+  const pinned = ["taskset", "-c", "1"];
+  for (let i = 0; i < 2; i++) {
+    hosts.start("client", [...pinned, "sh", "-c", "while :; do :; done"]);
+  }
+  const end = await hosts.ramp(`ws://${serverAddress}:${port}`, [
+    ...["--connect-rate", "200", "--interval", "5ms", "--break-when", "response.p99>200ms"],
+  ], pinned);
+  assertFound(end, {
+    side: "client",
+    name: "CPU",
+    evidence: [/^generator: 0\.\d+ of a core, waited for a CPU \d.* picked messages up .* late/],
+  });
+}, 60_000);
