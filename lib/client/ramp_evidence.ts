@@ -151,7 +151,7 @@ export interface GatherSettings {
  * Puts together what was seen since the knee, without the server's side of it. Reads the kernel's tables of sockets: about 2 µs for
  * each of the namespace.
  *
- * @param samples of the seconds until now, oldest first, at least one.
+ * @param samples of the start and of the seconds until now, oldest first.
  */
 export function gatherEvidence(
   knee: Knee,
@@ -160,7 +160,7 @@ export function gatherEvidence(
 ): RampEvidence {
   const now = samples.at(-1)!;
   const within = samples.filter(({ atMs }) => atMs > knee.atMs + 1);
-  const before = lastBefore(knee, samples) ?? nothingBefore(now);
+  const before = lastBefore(knee, samples);
   const seconds = Math.max(1e-3, (now.atMs - before.atMs) / 1000);
   const turnedAway = now.lostUnused - before.lostUnused;
   const lossOf = ({ messages: { lost } }: RampSample) =>
@@ -212,15 +212,25 @@ function meanOf(within: readonly RampSample[]): number {
   return count > 0 ? sumNs / count : NaN;
 }
 
-function lastBefore({ atMs: kneeMs }: Knee, samples: readonly RampSample[]) {
-  return samples.findLast(({ atMs }) => atMs <= kneeMs + 1);
+function lastBefore({ atMs: kneeMs }: Knee, samples: readonly RampSample[]): RampSample {
+  return samples.findLast(({ atMs }) => atMs <= kneeMs + 1) ?? samples[0]!;
 }
 
-/** The run had only begun. */
-function nothingBefore(first: RampSample): RampSample {
+/** What there is before the first connection. */
+export function startSample(
+  counters: KernelCounters,
+  server: ServerSnapshot | undefined,
+): RampSample {
   return {
-    ...first,
     atMs: 0,
+    rssBytes: NaN,
+    openFds: NaN,
+    latenessP99Ns: NaN,
+    responseP99Ns: NaN,
+    responseSumNs: 0,
+    responses: 0,
+    counters,
+    server,
     failures: [],
     opened: 0,
     failed: 0,
@@ -263,7 +273,7 @@ export function serverEvidence(
 ): ServerEvidence | undefined {
   const now = stats?.latest;
   if (stats === undefined || now === undefined) return undefined;
-  const start = (lastBefore(knee, samples) ?? samples[0])?.server ?? now;
+  const start = lastBefore(knee, samples).server ?? now;
   const seconds = (now.elapsedMs - start.elapsedMs) / 1000;
   const cpu = ({ process }: ServerSnapshot) => process.cpuUserSeconds + process.cpuSystemSeconds;
   const refused = Object.entries(now.total.refused)

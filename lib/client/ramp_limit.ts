@@ -49,6 +49,7 @@ export function findLimit(evidence: RampEvidence): RampLimit {
   const finders: readonly Finder[] = [
     ownDescriptors,
     ownPorts,
+    sendQueue,
     ownMemory,
     ownConntrack,
     serverRefusals,
@@ -124,6 +125,24 @@ const ownPorts: Finder = (evidence) => {
   };
 };
 
+/** A datagram that the queue of the interface does not take fails with ENOBUFS, as udp(7) does not say. */
+const sendQueue: Finder = (evidence) => {
+  const full = evidence.failures.find(({ kind, firstDetail }) =>
+    kind === "host-memory" && firstDetail.includes("ENOBUFS")
+  );
+  if (full === undefined || (evidence.scheme !== "udp" && evidence.scheme !== "quic")) {
+    return undefined;
+  }
+  return {
+    side: "path",
+    name: "send queue of the interface",
+    statement: `The link of this host carries no more: its send queue is full, and ` +
+      `${formatCount(full.count)} sends failed for want of room (ENOBUFS); ` +
+      `${formatBytes(evidence.receivedPerSecond)}/s came back.`,
+    evidence: [...failureOf(evidence, "host-memory"), ...counterLines(evidence, /^Udp6?\.Snd/)],
+  };
+};
+
 const ownMemory: Finder = (evidence) => {
   const { gauges, availableMemoryBytes, rssBytes } = evidence;
   const refused = countOf(evidence, "host-memory");
@@ -132,12 +151,14 @@ const ownMemory: Finder = (evidence) => {
     grown(evidence, "TcpExt.TCPMemoryPressures") > 0;
   const isOut = availableMemoryBytes < Math.min(littleMemoryBytes, rssBytes / 10);
   if (refused === 0 && aborted === 0 && !isSocketMemory && !isOut) return undefined;
-  const used = `TCP sockets hold ${formatBytes(gauges.tcpMemoryBytes)} of at most ` +
-    `${formatBytes(gauges.tcpMaxBytes)} (net.ipv4.tcp_mem)`;
+  const used = Number.isFinite(gauges.tcpMaxBytes)
+    ? `TCP sockets hold ${formatBytes(gauges.tcpMemoryBytes)} of at most ` +
+      `${formatBytes(gauges.tcpMaxBytes)} (net.ipv4.tcp_mem), `
+    : "";
   return {
     side: "client",
     name: "memory",
-    statement: `This host is short of memory: ${used}, ${formatBytes(availableMemoryBytes)} are ` +
+    statement: `This host is short of memory: ${used}${formatBytes(availableMemoryBytes)} are ` +
       `available; ${adviceFor("host-memory", "")}.`,
     evidence: failureOf(evidence, "host-memory"),
   };

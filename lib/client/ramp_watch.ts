@@ -16,6 +16,7 @@ import {
   type RampSample,
   sampleOf,
   serverEvidence,
+  startSample,
 } from "./ramp_evidence.ts";
 import { findLimit } from "./ramp_limit.ts";
 import { type MostConnections, ownLimit } from "./ramp_settings.ts";
@@ -48,7 +49,7 @@ export class RampWatch {
   readonly #detector: KneeDetector;
   readonly #seconds = new RampSeconds();
   readonly #table: RampTable;
-  #samples: RampSample[] = [];
+  readonly #samples: RampSample[];
   #evidence: RampEvidence | undefined;
   #limit: RampLimit | undefined;
   #isOver = false;
@@ -88,6 +89,7 @@ export class RampWatch {
       conditions,
       replyTimeoutMs: settings.timeoutMs,
     });
+    this.#samples = [startSample(readKernelCounters(), stats?.latest)];
     this.#table = new RampTable(settings.step?.connections);
   }
 

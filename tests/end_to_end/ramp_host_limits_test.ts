@@ -56,21 +56,18 @@ inNetwork("nft", "conntrack")("a ramp ends at a full connection tracking table",
   const max = Number(readFileSync("/proc/sys/net/netfilter/nf_conntrack_max", "latin1"));
   await hosts.onClient(["conntrack", "-R", "-"], conntrackEntries(max - room));
   const patience = ["--connect-timeout", "1s"];
-  const ofTcp = await hosts.ramp(`tcp://${serverAddress}:${tcp.port}`, [...slow, ...patience]);
-  assertFound(ofTcp, {
-    side: "client",
-    name: "connection tracking table",
-    connections: room,
-    evidence: [/Conntrack\.drop \+\d+/, /timeout/, /connection tracking: [\d,]+ of [\d,]+ entries/],
-  });
-  assert.equal(ofTcp.ramp.knee?.affected, "new");
-  await hosts.onClient(["sh", "-c", "conntrack -D -p tcp"]);
-  const ofUdp = await hosts.ramp(`udp://${serverAddress}:${udp.port}`, slow);
-  assertFound(ofUdp, {
-    side: "client",
-    name: "connection tracking table",
-    evidence: [/Conntrack\.drop \+\d+/, /unreachable: EPERM/],
-  });
+  const [ofTcp, ofUdp] = await Promise.all([
+    hosts.ramp(`tcp://${serverAddress}:${tcp.port}`, [...slow, ...patience]),
+    hosts.ramp(`udp://${serverAddress}:${udp.port}`, slow),
+  ]);
+  const expected = { side: "client", name: "connection tracking table" };
+  const counted = [/Conntrack\.drop \+\d+/, /connection tracking: [\d,]+ of [\d,]+ entries/];
+  assertFound(ofTcp, { ...expected, evidence: [...counted, /timeout/] });
+  assertFound(ofUdp, { ...expected, evidence: [...counted, /unreachable: EPERM/] });
+  // Open ones may fail too: the kernel makes room by forgetting what has hardly begun.
+  for (const { ramp } of [ofTcp, ofUdp]) assert.notEqual(ramp.knee?.affected, "existing");
+  const open = ofTcp.snapshot.connections.open + ofUdp.snapshot.connections.open;
+  assert.ok(open > 0.9 * room && open < 1.2 * room, ofTcp.text + ofUdp.text);
 }, 60_000);
 
 /** Entries that the kernel does not throw away for new ones, as `conntrack --load-file` reads them. */
