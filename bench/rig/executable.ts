@@ -1,10 +1,14 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
+import process from "node:process";
 
 const root = join(import.meta.dir, "../..");
 
-/** What is measured: the compiled executable, never the source. */
-export const executable = join(root, "dist/holdfast");
+/**
+ * What is measured: the compiled executable, never the source. Tests of a benchmark, which measure
+ * nothing, name another one in the environment.
+ */
+export const executable = process.env["HOLDFAST_BENCH_EXECUTABLE"] ?? join(root, "dist/holdfast");
 
 /** @throws {Error} it was not compiled. */
 export function requireExecutable(): void {

@@ -14,12 +14,15 @@ export interface ClientSettings {
   onProgress?(phase: Phase): void;
 }
 
+const statsTimeoutMs = 20_000;
+
 /** A `holdfast client` in a process of its own. */
 export class HoldfastClient implements AsyncDisposable {
   readonly command: readonly string[];
   readonly #child: Child;
   readonly #jsonFile: string;
   readonly #steady = Promise.withResolvers<void>();
+  #hasEnded = false;
   readonly #statsUrl = Promise.withResolvers<string>();
 
   private constructor(private readonly benchmark: Benchmark, settings: ClientSettings) {
@@ -41,6 +44,7 @@ export class HoldfastClient implements AsyncDisposable {
     this.#steady.promise.catch(() => {});
     this.#statsUrl.promise.catch(() => {});
     void this.#child.ended.then(() => {
+      this.#hasEnded = true;
       const early = new Error(`${this.command.join(" ")} ended early:\n${this.#child.lastWords}`);
       this.#steady.reject(early);
       this.#statsUrl.reject(early);
@@ -65,6 +69,20 @@ export class HoldfastClient implements AsyncDisposable {
   /** Where it serves its statistics, where it was asked to. */
   get statsUrl(): Promise<string> {
     return this.#statsUrl.promise;
+  }
+
+  /** What it has measured until now, with all histograms. It was started with `--stats`. */
+  async snapshot(): Promise<ClientSnapshot> {
+    const url = `${await this.#statsUrl.promise}stats?encoded=1`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(statsTimeoutMs) });
+    const snapshot = parseSnapshot(await response.text());
+    if (snapshot.role !== "client") throw new Error("the statistics are not a client's");
+    return snapshot;
+  }
+
+  /** It has ended, or is about to. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Asks the client to end now; `result` has what was measured. */

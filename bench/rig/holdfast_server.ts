@@ -4,9 +4,10 @@ import type { Benchmark } from "./benchmark.ts";
 import { Child } from "./children.ts";
 import { asTyped, executable } from "./executable.ts";
 
-const startTimeoutMs = 15_000;
+const statsTimeoutMs = 20_000;
+const usualStartTimeoutMs = 15_000;
 /** Should the benchmarks be killed, the server ends by itself. */
-const lifetimeMinutes = 15;
+const lifetimeMinutes = 20;
 
 /** A `holdfast server` in a process of its own. */
 export class HoldfastServer implements AsyncDisposable {
@@ -26,7 +27,11 @@ export class HoldfastServer implements AsyncDisposable {
    * @param args endpoints and options; `--stats off` where they say nothing of statistics.
    * @throws {Error} it did not start.
    */
-  static async start(benchmark: Benchmark, args: readonly string[]): Promise<HoldfastServer> {
+  static async start(
+    benchmark: Benchmark,
+    args: readonly string[],
+    startTimeoutMs = usualStartTimeoutMs,
+  ): Promise<HoldfastServer> {
     const stats = args.includes("--stats") ? [] : ["--stats", "off"];
     const command = [
       executable,
@@ -82,7 +87,9 @@ export class HoldfastServer implements AsyncDisposable {
 
   /** The server's own figures. It was started with `--stats`. */
   async snapshot(): Promise<ServerSnapshot> {
-    const response = await fetch(`${this.statsUrl}stats`);
+    const response = await fetch(`${this.statsUrl}stats`, {
+      signal: AbortSignal.timeout(statsTimeoutMs),
+    });
     return await response.json() as ServerSnapshot;
   }
 

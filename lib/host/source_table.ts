@@ -1,5 +1,11 @@
 import { type Share, SourcePorts, type SourcePortSettings } from "./source_ports.ts";
-import { type ConnectionTarget, readUsedPorts } from "./used_ports.ts";
+import {
+  canonicalAddress,
+  type ConnectionTarget,
+  isWildcard,
+  type LocalEnds,
+  readUsedPorts,
+} from "./used_ports.ts";
 
 /** What a table of sources is made from: plain data, which a worker process can be sent. */
 export interface SourceTableSettings extends Omit<SourcePortSettings, "used" | "protocol"> {
@@ -23,6 +29,13 @@ export function shareOfSources(
   return { ...settings, share: { index: own.index + own.count * index, count: own.count * count } };
 }
 
+/** What of the host's sockets concerns a table. */
+function endsOf({ addresses, firstPort, lastPort }: SourceTableSettings): LocalEnds {
+  const canonical = addresses.map((address) => canonicalAddress(address) ?? address);
+  if (canonical.some(isWildcard)) return { firstPort, lastPort };
+  return { firstPort, lastPort, addresses: new Set(canonical) };
+}
+
 /**
  * The addresses and ports that connections start from: a {@link SourcePorts} for each family, since
  * a connection has both ends in one.
@@ -34,7 +47,7 @@ export class SourceTable {
 
   /** @throws {UsageError} as `SourcePorts`. */
   constructor(settings: SourceTableSettings) {
-    const used = readUsedPorts(settings.protocol, settings.target);
+    const used = readUsedPorts(settings.protocol, settings.target, endsOf(settings));
     this.#families = [false, true].map((isIPv6) => {
       const addresses = settings.addresses.filter((address) => address.includes(":") === isIPv6);
       return addresses.length === 0 ? undefined : new SourcePorts({ ...settings, addresses, used });

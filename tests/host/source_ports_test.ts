@@ -285,6 +285,16 @@ test("parseSocketTable() reads both families, mapped addresses and wildcards", (
   assert.equal(used.useOf("127.0.0.1", 0x1f91), portUse.free);
 });
 
+test("parseSocketTable() leaves out what is of no interest", () => {
+  const used = new UsedPorts();
+  const addresses = new Set(["127.0.0.1", "127.0.0.77"]);
+  parseSocketTable(table, used, { ends: { firstPort: 0x07e8, lastPort: 0x1f91, addresses } });
+  assert.equal(used.useOf("127.0.0.1", 0x1f90), portUse.taken);
+  assert.equal(used.useOf("9.9.9.9", 0x07e8), portUse.taken, "a wildcard is everywhere");
+  assert.equal(used.useOf("127.0.0.77", 0xd431), portUse.free, "another port");
+  assert.equal(used.useOf("::1", 0x1f91), portUse.free, "another address");
+});
+
 test("parseSocketTable() takes truncated and random text without error", () => {
   for (let end = 0; end < table.length; end++) {
     parseSocketTable(table.slice(0, end), new UsedPorts());
