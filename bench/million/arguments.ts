@@ -20,6 +20,8 @@ export interface MillionSettings {
   readonly fdLimit: number;
   /** Goes on after the hold, until something breaks. */
   readonly isBeyond: boolean;
+  /** As far as that; undefined: as far as there is memory. */
+  readonly mostConnections: number | undefined;
   /** Sets what the kernel has too little of. */
   readonly isApplying: boolean;
 }
@@ -38,6 +40,7 @@ const known: Readonly<Record<string, Argument>> = {
   workers: { kind: count, summary: "processes on either side (one for 19,000 connections)" },
   fds: { kind: count, summary: "descriptors that each process may have (20000)" },
   beyond: { kind: flag, summary: "go on after the hold until something breaks" },
+  most: { kind: count, summary: "with --beyond: no more than so many (what memory allows)" },
   apply: { kind: flag, summary: "set the kernel's limits that are short; they are put back" },
 };
 
@@ -72,6 +75,9 @@ export function parseArguments(args: readonly string[]): MillionSettings {
   }
   const number = (name: string, otherwise: number) => given.get(name) as number ?? otherwise;
   const connections = number("connections", 1_000_000);
+  if (given.has("most") && given.get("beyond") !== true) {
+    throw new UsageError("--most has no effect without --beyond");
+  }
   return {
     connections,
     connectsPerSecond: number("connect-rate", 5000),
@@ -80,6 +86,7 @@ export function parseArguments(args: readonly string[]): MillionSettings {
     workers: number("workers", processesFor(connections)),
     fdLimit: number("fds", 20_000),
     isBeyond: given.get("beyond") === true,
+    mostConnections: given.get("most") as number | undefined,
     isApplying: given.get("apply") === true,
   };
 }

@@ -54,7 +54,7 @@ export async function goBeyond(
         args: [
           ...loadArguments(server, settings, stepConnections, workers),
           ...["--source", sourcesOf(step, stepConnections)],
-          ...["-t", `${mostBeyondMs}ms`, "--stats", "127.0.0.1:0", "--quiet"],
+          ...["-t", `${mostBeyondMs}ms`, "--stats", "127.0.0.1:0"],
         ],
         timeoutMs: 2 * mostBeyondMs,
       });

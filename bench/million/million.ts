@@ -18,6 +18,8 @@ import { processTree, type TreeMemory, treeMemory } from "./process_tree.ts";
 import { reportMillion } from "./result.ts";
 
 const progressEveryMs = 5000;
+/** Until processes that have started do nothing more. */
+const restMs = 2000;
 /** Connections of each process while the memory is read that it takes without them. */
 const baseConnections = 10;
 /** From the last connection on, until the memory is read. */
@@ -66,7 +68,11 @@ export async function measureMillion(
     ...[`ws://127.0.0.1:${port}`, "--workers", `${serverWorkers}`, "--stats", "127.0.0.1:0"],
   ], 60_000);
   report.line(`the server listens after ${formatElapsed(performance.now() - startMs)}`);
-  const base = await measureBase(benchmark, server, settings);
+  await Bun.sleep(restMs);
+  const base: SideMemory = {
+    server: treeMemory(processTree(server.pid)),
+    client: await measureClientBase(benchmark, server, settings),
+  };
   const kernelBefore = readKernelMemory();
   const counters = readKernelCounters();
 
@@ -75,7 +81,7 @@ export async function measureMillion(
   await using client = HoldfastClient.start(benchmark, {
     args: [
       ...loadArguments(server, settings, settings.connections, settings.workers),
-      ...["-t", `${lastingMs}ms`, "--stats", "127.0.0.1:0", "--quiet"],
+      ...["-t", `${lastingMs}ms`, "--stats", "127.0.0.1:0"],
     ],
     timeoutMs: 2 * rampMs + 120_000 + lastingMs,
   });
@@ -107,15 +113,12 @@ export async function measureMillion(
   });
 }
 
-/**
- * Memory of the same processes with a few connections, after a second of messages: what they take
- * before the first of a million, code that every connection uses included.
- */
-async function measureBase(
+/** Memory of as many client processes with a few connections: there are none without any. */
+async function measureClientBase(
   benchmark: Benchmark,
   server: HoldfastServer,
   settings: MillionSettings,
-): Promise<SideMemory> {
+): Promise<TreeMemory> {
   const { workers } = settings;
   await using client = HoldfastClient.start(benchmark, {
     args: [
@@ -125,15 +128,15 @@ async function measureBase(
         baseConnections * workers,
         workers,
       ),
-      ...["-t", "20s", "--stats", "127.0.0.1:0", "--quiet"],
+      ...["-t", "20s", "--stats", "127.0.0.1:0"],
     ],
     timeoutMs: 60_000,
   });
   const run = new Run(benchmark, server, client);
   const cut = await run.untilSteady(30_000);
   if (cut !== undefined) throw new Error(`the first connections were not opened: ${cut}`);
-  await Bun.sleep(2000);
-  const base = run.memory();
+  await Bun.sleep(restMs);
+  const base = treeMemory(processTree(client.pid));
   client.interrupt();
   await client.result();
   return base;

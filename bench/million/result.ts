@@ -130,7 +130,8 @@ function formatWholeBytes(bytes: number): string {
 function memoryFigures(result: MillionResult): Figure[] {
   const { base, held, snapshot, kernelBefore, kernelHeld } = result;
   const { open } = snapshot.connections;
-  const each = (side: "server" | "client") => growthEach(base[side], held[side], "rssBytes", open);
+  const each = (side: "server" | "client") =>
+    growthEach(base[side], held[side], "anonymousBytes", open);
   const kernel = growthOf(kernelBefore, kernelHeld);
   return [
     {
@@ -162,12 +163,17 @@ function reportMemory({ report }: Benchmark, result: MillionResult): void {
   const { base, held, kernelBefore, kernelHeld, snapshot } = result;
   const { open } = snapshot.connections;
   const figures = [
+    ["heap and stacks", "anonymousBytes"],
     ["RSS", "rssBytes"],
     ["PSS (shared pages in parts)", "proportionalBytes"],
-    ["heap and stacks alone", "anonymousBytes"],
   ] as const;
+  report.line();
+  report.line(
+    "User memory is what no file backs: heap and stacks. RSS counts the pages of the executable " +
+      "once for each process that has touched them, though they are in memory once.",
+  );
   report.table([
-    ["user memory", "processes", "base", "held", "a connection", "fullest process"],
+    ["", "processes", "base", "held", "a connection", "fullest process"],
     ...(["server", "client"] as const).flatMap((side) =>
       figures.map(([name, figure]) => [
         `${side}: ${name}`,

@@ -70,7 +70,8 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 /** As many connections as there is memory for, in steps like those that will be taken. */
-function memoryFor({ connections }: MillionSettings): number {
+function memoryFor({ connections, mostConnections }: MillionSettings): number {
+  if (mostConnections !== undefined) return Math.max(connections, mostConnections);
   const each = bytesEach + 2 * processBytes / (connections / processesFor(connections));
   const most = Math.floor((availableMemoryBytes() - leastAvailableBytes) / each);
   return Math.max(connections, most);
