@@ -14,6 +14,8 @@ export interface MillionSettings {
   readonly holdMs: number;
   /** Each connection sends a message this often. */
   readonly intervalMs: number;
+  /** Until the memory is read that processes take without connections. */
+  readonly restMs: number;
   /** Processes on either side. */
   readonly workers: number;
   /** Descriptors that each process may have. */
@@ -37,6 +39,7 @@ const known: Readonly<Record<string, Argument>> = {
   "connect-rate": { kind: rate, summary: "opened per second (5000)" },
   hold: { kind: positiveDuration, summary: "how long they are held and measured (2m)" },
   interval: { kind: positiveDuration, summary: "each sends a message this often (1m)" },
+  rest: { kind: positiveDuration, summary: "before memory without connections is read (16s)" },
   workers: { kind: count, summary: "processes on either side (one for 19,000 connections)" },
   fds: { kind: count, summary: "descriptors that each process may have (20000)" },
   beyond: { kind: flag, summary: "go on after the hold until something breaks" },
@@ -83,6 +86,8 @@ export function parseArguments(args: readonly string[]): MillionSettings {
     connectsPerSecond: number("connect-rate", 5000),
     holdMs: number("hold", 120_000),
     intervalMs: number("interval", 60_000),
+    // After its start a process gives back some 20 MB within 15 s.
+    restMs: number("rest", 16_000),
     workers: number("workers", processesFor(connections)),
     fdLimit: number("fds", 20_000),
     isBeyond: given.get("beyond") === true,

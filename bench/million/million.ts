@@ -14,16 +14,16 @@ import { type MillionSettings, processesFor } from "./arguments.ts";
 import { type Break, goBeyond, mostBeyondMs } from "./beyond.ts";
 import { type KernelMemory, readKernelMemory } from "./kernel_memory.ts";
 import { loadArguments, memoryShort } from "./load.ts";
-import { processTree, type TreeMemory, treeMemory } from "./process_tree.ts";
+import { leastMemory, processTree, type TreeMemory, treeMemory } from "./process_tree.ts";
 import { reportMillion } from "./result.ts";
 
 const progressEveryMs = 5000;
-/** Until processes that have started do nothing more. */
-const restMs = 2000;
+const baseReadings = 4;
+const betweenReadingsMs = 1000;
 /** Connections of each process while the memory is read that it takes without them. */
 const baseConnections = 10;
-/** From the last connection on, until the memory is read. */
-const settledShare = 0.5;
+/** The part of the hold after which the memory is read. */
+const settledShare = 0.85;
 
 /** What both sides take at one instant. */
 export interface SideMemory {
@@ -62,17 +62,16 @@ export async function measureMillion(
     `${formatCount(settings.connections)} WebSockets, ${settings.workers} processes a side`,
   );
   const port = findFreePorts(1, 18_000);
-  const serverWorkers = settings.isBeyond ? processesFor(mostConnections) : settings.workers;
+  const serverWorkers = Math.max(
+    settings.workers,
+    settings.isBeyond ? processesFor(mostConnections) : 1,
+  );
   const startMs = performance.now();
   await using server = await HoldfastServer.start(benchmark, [
     ...[`ws://127.0.0.1:${port}`, "--workers", `${serverWorkers}`, "--stats", "127.0.0.1:0"],
   ], 60_000);
   report.line(`the server listens after ${formatElapsed(performance.now() - startMs)}`);
-  await Bun.sleep(restMs);
-  const base: SideMemory = {
-    server: treeMemory(processTree(server.pid)),
-    client: await measureClientBase(benchmark, server, settings),
-  };
+  const base = await measureBase(benchmark, server, settings);
   const kernelBefore = readKernelMemory();
   const counters = readKernelCounters();
 
@@ -113,30 +112,39 @@ export async function measureMillion(
   });
 }
 
-/** Memory of as many client processes with a few connections: there are none without any. */
-async function measureClientBase(
+/**
+ * Memory of as many processes with a few connections, on which little moves: what they take before
+ * the first of a million. The least of several readings.
+ */
+async function measureBase(
   benchmark: Benchmark,
   server: HoldfastServer,
   settings: MillionSettings,
-): Promise<TreeMemory> {
+): Promise<SideMemory> {
   const { workers } = settings;
   await using client = HoldfastClient.start(benchmark, {
     args: [
       ...loadArguments(
         server,
-        { ...settings, intervalMs: 500 },
+        { ...settings, intervalMs: 5000 },
         baseConnections * workers,
         workers,
       ),
-      ...["-t", "20s", "--stats", "127.0.0.1:0"],
+      ...["-t", "60s", "--stats", "127.0.0.1:0"],
     ],
-    timeoutMs: 60_000,
+    timeoutMs: 90_000,
   });
   const run = new Run(benchmark, server, client);
   const cut = await run.untilSteady(30_000);
   if (cut !== undefined) throw new Error(`the first connections were not opened: ${cut}`);
-  await Bun.sleep(restMs);
-  const base = treeMemory(processTree(client.pid));
+  const sides = { server: [] as TreeMemory[], client: [] as TreeMemory[] };
+  for (let reading = 0; reading < baseReadings; reading++) {
+    await Bun.sleep(reading === 0 ? settings.restMs : betweenReadingsMs);
+    const { server, client } = run.memory();
+    sides.server.push(server);
+    sides.client.push(client);
+  }
+  const base = { server: leastMemory(sides.server), client: leastMemory(sides.client) };
   client.interrupt();
   await client.result();
   return base;
@@ -228,7 +236,7 @@ class Run {
     }
   }
 
-  /** Read in the middle of the hold, or now where it did not come to that. */
+  /** Read towards the end of the hold, or now where it did not come to that. */
   measured() {
     if (this.#held === undefined) this.#readMemory();
     const use = this.#cpuFrom === undefined || this.#cpuTo === undefined

@@ -62,6 +62,19 @@ export function treeMemory(pids: readonly number[]): TreeMemory {
   return { processes, rssBytes, proportionalBytes, anonymousBytes, mostFds };
 }
 
+/** The least of each figure. */
+export function leastMemory(readings: readonly TreeMemory[]): TreeMemory {
+  const least = (figure: keyof TreeMemory) =>
+    readings.reduce((found, reading) => Math.min(found, reading[figure]), Infinity);
+  return {
+    processes: least("processes"),
+    rssBytes: least("rssBytes"),
+    proportionalBytes: least("proportionalBytes"),
+    anonymousBytes: least("anonymousBytes"),
+    mostFds: least("mostFds"),
+  };
+}
+
 /** From `/proc/<pid>/smaps_rollup`. */
 function proportionalOf(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");

@@ -8,6 +8,7 @@ import { availableParallelism, cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { HoldfastError, messageOf } from "../../lib/errors.ts";
+import { readConntrack } from "../../lib/host/conntrack.ts";
 import { fdLimits, setFdLimits } from "../../lib/host/libc.ts";
 import { availableMemoryBytes } from "../../lib/host/limits.ts";
 import { formatBytes, formatCount } from "../../lib/stats/figures.ts";
@@ -63,7 +64,8 @@ async function main(args: readonly string[]): Promise<void> {
       `(${formatBytes(availableMemoryBytes())} available), ${process.platform} ${release()}`,
   );
   const most = settings.isBeyond ? memoryFor(settings) : settings.connections;
-  prepareKernel(settings, most);
+  const conntrack = await readConntrack(false);
+  prepareKernel(settings, most, conntrack?.isTracking === true);
   limitDescriptors(settings.fdLimit);
   await measureMillion(new Benchmark("million", report, directory), settings, most);
   report.goals();
@@ -81,11 +83,11 @@ function memoryFor({ connections, mostConnections }: MillionSettings): number {
  * @param most connections that may come in steps beyond.
  * @throws {Error} the kernel allows too few, and `--apply` was not given, or this is not root.
  */
-function prepareKernel(settings: MillionSettings, most: number): void {
+function prepareKernel(settings: MillionSettings, most: number, isTracked: boolean): void {
   const { connections, isApplying, workers } = settings;
   const wanted = isApplying ? most : connections;
   const processes = 2 * Math.max(workers, processesFor(wanted));
-  const shortages = sysctls.shortages(requirementsFor(wanted, processes));
+  const shortages = sysctls.shortages(requirementsFor(wanted, processes, isTracked));
   if (shortages.length === 0) {
     report.line(`the kernel's limits are enough for ${formatCount(wanted)} connections`);
     return;

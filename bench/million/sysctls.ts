@@ -22,10 +22,23 @@ const pageBytes = 4096;
  * What the kernel must allow for so many connections with both ends on this host.
  *
  * @param processes of holdfast, on both sides together.
+ * @param isTracked whether the kernel keeps an entry for each connection on loopback (conntrack).
  */
-export function requirementsFor(connections: number, processes: number): Requirement[] {
+export function requirementsFor(
+  connections: number,
+  processes: number,
+  isTracked: boolean,
+): Requirement[] {
   const sockets = 2 * connections;
   return [
+    ...(isTracked
+      ? [{
+        name: "net.netfilter.nf_conntrack_max",
+        least: [Math.ceil(1.1 * connections) + 10_000],
+        why: "connection tracking, which rules of the firewall have turned on",
+        isRequired: true,
+      }]
+      : []),
     {
       name: "fs.file-max",
       least: [sockets + 200 * processes + 50_000],
