@@ -13,6 +13,9 @@ import { MeasuredPart } from "./measured_part.ts";
 import type { Measurement, SecondHandler } from "./measurement.ts";
 import type { ClientSettings } from "./options.ts";
 
+/** An interval ends without the workers that have not reported for so long. */
+const longestIntervalMs = 1_500;
+
 /** Long enough for every worker to have heard of an instant before it comes. */
 const leadNs = 100e6;
 
@@ -32,9 +35,9 @@ export interface WorkersMeasurementSettings {
 /**
  * A load that several worker processes generate, each its share, from the same instant on.
  *
- * Each second they report, and the parts are added up. The plan begins when the connections of all
- * of them are open: at an instant that is sent to all. A worker that ends early leaves what it has
- * reported, and the others go on.
+ * Each second they report, and the parts are added up when all of them have. The plan begins when the
+ * connections of all are open: at an instant that is sent to all. A worker that ends early leaves what
+ * it has reported, and the others go on.
  */
 export class WorkersMeasurement implements Measurement {
   readonly #of: WorkersMeasurementSettings;
@@ -48,6 +51,7 @@ export class WorkersMeasurement implements Measurement {
   #hasBegun = false;
   #startNs = NaN;
   #intervalStartNs = 0;
+  #intervalEndedMs = 0;
 
   /**
    * Starts the workers and lets them prepare their shares; connects nothing yet.
@@ -95,7 +99,10 @@ export class WorkersMeasurement implements Measurement {
     if (signal.aborted) stop();
     this.#startNs = startNs;
     this.#tellAll({ type: "start", atNs: startNs + sharedClockOffsetNs() });
+    this.#intervalEndedMs = performance.now();
+    const stragglers = setInterval(() => this.#endLongInterval(), longestIntervalMs / 3);
     await this.#over.promise;
+    clearInterval(stragglers);
     signal.removeEventListener("abort", stop);
     await Promise.all(this.#workers.map((worker) => worker.gone));
   }
@@ -117,8 +124,6 @@ export class WorkersMeasurement implements Measurement {
     if (part === undefined) return;
     switch (message.type) {
       case "report":
-        // It is a second ahead of another one: what there is makes the interval.
-        if (part.reports > 0) this.#endInterval();
         part.add(message.report);
         return this.#endIntervalOfAll();
       case "settled":
@@ -173,7 +178,13 @@ export class WorkersMeasurement implements Measurement {
     if (isComplete) this.#endInterval();
   }
 
+  #endLongInterval(): void {
+    if (performance.now() - this.#intervalEndedMs < longestIntervalMs) return;
+    if (this.#parts.some(({ reports }) => reports > 0)) this.#endInterval();
+  }
+
   #endInterval(): void {
+    this.#intervalEndedMs = performance.now();
     const endNs = Math.max(this.#intervalStartNs, ...this.#parts.map((part) => part.endNs));
     for (const part of this.#parts) part.takeInterval(this.#interval);
     this.#of.second(this.#interval, this.#intervalStartNs, endNs, this.snapshot());

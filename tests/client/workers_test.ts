@@ -153,6 +153,8 @@ test("a worker that is killed is named, and what it had is lost; the run goes on
   ]);
   assert.equal(messages.sent, messages.answered + messages.lost.closed);
   assert.ok(messages.answered > 30 * 40, `${messages.answered}`);
+  const lines = client.noteLines.filter((line) => / s +steady /.test(line)).length;
+  assert.ok(lines >= 2 && lines <= 5, `a line a second, of all workers: ${lines} in 3 s`);
   const [end] = workers[1]!.ends;
   assert.deepEqual([end!.pid, end!.reason, end!.connections], [pid, "SIGKILL", 10]);
   assert.ok(end!.atMs > 0 && end!.atMs < snapshot.elapsedMs);
