@@ -22,8 +22,8 @@ export function outageLines(report: OutageReport | undefined): string[] {
       "longest gap",
       "lost",
     ],
-    ...shown.map((outage) => [
-      "",
+    ...shown.map((outage, index) => [
+      `  ${index + 1}`,
       seconds(outage.beganMs),
       formatCount(outage.connections),
       seconds(outage.back50Ms),
@@ -49,8 +49,8 @@ function remarks(outage: Outage, indent: string): string[] {
   const facts = [
     ...(down > 0 ? [`${formatCount(down)} still down`] : isOver ? [] : ["just back"]),
     ...counted(unsent, "messages not sent"),
-    ...counted(late, "late answers"),
-    ...counted(duplicated, "duplicates"),
+    ...counted(late, "late"),
+    ...counted(duplicated, "duplicated"),
     ...counted(failedAttempts, "failed attempts"),
     ...counted(lostAgain, "lost again"),
   ];
