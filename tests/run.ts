@@ -21,6 +21,7 @@ const aloneFolders = [
   "client",
   "doctor",
   "end_to_end",
+  "host",
   "load",
   "long",
   "workers",
