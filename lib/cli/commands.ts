@@ -30,6 +30,10 @@ const server: Command<typeof serverRows> = {
       line: "holdfast server tls://:4243 --write-cert certs",
     },
     {
+      purpose: "a process for each core, on one port",
+      line: "holdfast server ws://:8080 --workers auto",
+    },
+    {
       purpose: "QUIC for many connections: a range of ports",
       line: "holdfast server quic://:4433-4464",
     },
@@ -67,6 +71,10 @@ const client: Command<typeof clientRows> = {
       purpose: "4096 QUIC connections with a socket each, 1024 bytes every second",
       line: "holdfast client quic://localhost:4433-4464 -c 4096 --connect-rate 200 \\\n" +
         "    --connections-per-socket 1 --interval 1s --size 1024 --insecure",
+    },
+    {
+      purpose: "more connections than one process may have descriptors for",
+      line: "holdfast client ws://localhost:8080 -c 100k --workers auto --interval 10s",
     },
     {
       purpose: "a rate that changes",

@@ -19,6 +19,8 @@ export function startWorker(): Promise<never> {
   // A terminal sends these to the whole group; the parent says what is to be done.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => {});
   process.on("disconnect", () => process.exit(exitCodes.ok));
+  // It may have gone before this was heard of.
+  if (!process.connected) process.exit(exitCodes.ok);
 
   const fail = (error: unknown) => send({ type: "failed", error: packError(error) });
   process.on("uncaughtException", (error) => {
