@@ -91,6 +91,7 @@ function client(text: Exposition, snapshot: ClientSnapshot): void {
   text.counter("connections_failed", "Connections that never opened", [[{}, connections.failed]]);
   text.counter("connections_lost", "Connections that ended unasked", [[{}, connections.lost]]);
   upkeep(text, snapshot);
+  ramp(text, snapshot);
   failures(text, "connection_failures", connections.failures);
   messageCounters(text, messages);
   text.counter(
@@ -129,6 +130,30 @@ function client(text: Exposition, snapshot: ClientSnapshot): void {
     generator.steadyCpuShare,
   ]]);
   processUsage(text, generator);
+}
+
+/** What a run that opens connections until something breaks has found. */
+function ramp(text: Exposition, { ramp, overdue }: ClientSnapshot): void {
+  if (ramp === undefined) return;
+  text.gauge("ramp_is_broken", "1 once something broke", [[{}, ramp.knee === undefined ? 0 : 1]]);
+  text.gauge("messages_overdue", "Messages that wait for longer than a bound", [
+    ...(overdue ?? []).map(({ afterMs, count }): Sample => [
+      { after_seconds: String(afterMs / 1000) },
+      count,
+    ]),
+  ]);
+  if (ramp.knee === undefined) return;
+  text.gauge("ramp_knee_connections", "Active connections when issues started", [[
+    {},
+    ramp.knee.connections,
+  ]]);
+  text.gauge("ramp_knee_seconds", "When issues started, since the start of the run", [[
+    {},
+    ramp.knee.atMs / 1000,
+  ]]);
+  if (ramp.limit === undefined) return;
+  const { side, name } = ramp.limit;
+  text.gauge("ramp_limit", "The limit that the ramp met; always 1", [[{ side, limit: name }, 1]]);
 }
 
 /** What there is of connections that are opened again. */

@@ -64,8 +64,7 @@ export function kneeSentence({ connections, atMs, broken, affected }: Knee): str
  */
 export function rampExitCode(ramp: RampReport | undefined, verdict: Verdict): ExitCode | undefined {
   if (ramp?.limit === undefined || verdict.kind !== "stopped-by-limit") return undefined;
-  if (verdict.reasons[0] !== undefined && !verdict.reasons.includes(ramp.limit.statement)) {
-    return undefined;
-  }
+  // It may have been stopped by something else: a target that is not there.
+  if (!verdict.reasons.includes(ramp.limit.statement)) return undefined;
   return ramp.limit.side === "client" ? exitCodes.hostLimit : exitCodes.ok;
 }

@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { prometheusText } from "../../lib/report/prometheus.ts";
 import { Histogram } from "../../lib/stats/histogram.ts";
 import type { Snapshot } from "../../lib/stats/snapshot.ts";
-import { clientSnapshot, serverSnapshot, workerStates } from "../stats/sample_snapshots.ts";
+import {
+  clientSnapshot,
+  rampReport,
+  serverSnapshot,
+  workerStates,
+} from "../stats/sample_snapshots.ts";
 import { testWith } from "../programs.ts";
 
 /** Reads the text format strictly: every sample below the TYPE of its family, none twice. */
@@ -41,6 +46,20 @@ function samplesOf(snapshot: Snapshot): Map<string, number> {
   }
   return samples;
 }
+
+test("prometheusText() of a ramp tells of its knee, once there is one", () => {
+  const ramp = rampReport();
+  const samples = samplesOf(clientSnapshot({ ramp, overdue: [{ afterMs: 500, count: 7 }] }));
+  assert.equal(samples.get("holdfast_client_ramp_is_broken"), 1);
+  assert.equal(samples.get("holdfast_client_ramp_knee_connections"), 700);
+  assert.equal(samples.get("holdfast_client_ramp_knee_seconds"), 1);
+  assert.equal(samples.get('holdfast_client_ramp_limit{side="server",limit="refusals"}'), 1);
+  assert.equal(samples.get('holdfast_client_messages_overdue{after_seconds="0.5"}'), 7);
+  const unbroken = { ...ramp, knee: undefined, limit: undefined };
+  const before = samplesOf(clientSnapshot({ ramp: unbroken }));
+  assert.equal(before.get("holdfast_client_ramp_is_broken"), 0);
+  assert.equal(before.get("holdfast_client_ramp_knee_connections"), undefined);
+});
 
 test("prometheusText() of a client holds the figures of the snapshot", () => {
   const snapshot = clientSnapshot({

@@ -1,4 +1,5 @@
 import { Histogram } from "../../lib/stats/histogram.ts";
+import type { RampReport, RampRow } from "../../lib/stats/ramp.ts";
 import {
   type ClientSnapshot,
   type MessageCounts,
@@ -24,6 +25,41 @@ export function workerStates(): WorkerState[] {
   };
   const end = { pid: 5002, atMs: 3_200, reason: "SIGKILL", connections: 2_000, messages: 12 };
   return [first, { ...first, number: 2, pid: 5003, open: 0, steadyCpuShare: 0.95, ends: [end] }];
+}
+
+/** A ramp that broke at 700 connections, in two rows of which the second had no answers. */
+export function rampReport(): RampReport {
+  const row: RampRow = {
+    fromMs: 0,
+    untilMs: 1000,
+    connections: 700,
+    failed: 0,
+    closed: 0,
+    sent: 400,
+    answered: 399,
+    lost: 1,
+    meanNs: 2e6,
+    minNs: 1e6,
+    maxNs: 9e6,
+    p99Ns: 8e6,
+  };
+  const silent = { meanNs: NaN, minNs: NaN, maxNs: NaN, p99Ns: NaN, answered: 0, failed: 41 };
+  return {
+    conditions: ["connections.failed>1%", "response.p99>1s"],
+    rows: [row, { ...row, ...silent, fromMs: 1000, untilMs: 2000 }],
+    knee: {
+      atMs: 1000,
+      connections: 700,
+      broken: [{ condition: "connections.failed>1%", measured: "41.0 % (41)" }],
+      affected: "new",
+    },
+    limit: {
+      side: "server",
+      name: "refusals",
+      statement: "The target refuses new connections.",
+      evidence: ["41 reset: ECONNRESET", "kernel: Tcp.OutRsts +41 (resets sent)"],
+    },
+  };
 }
 
 /** A histogram of the given milliseconds. */

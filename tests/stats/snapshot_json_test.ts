@@ -4,7 +4,7 @@ import { FileError } from "../../lib/errors.ts";
 import { Histogram } from "../../lib/stats/histogram.ts";
 import { parseSnapshot, snapshotToJson } from "../../lib/stats/snapshot_json.ts";
 import type { ClientSnapshot, Snapshot, WorkerState } from "../../lib/stats/snapshot.ts";
-import { clientSnapshot, serverSnapshot, workerStates } from "./sample_snapshots.ts";
+import { clientSnapshot, rampReport, serverSnapshot, workerStates } from "./sample_snapshots.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 function throughText(snapshot: Snapshot): Snapshot {
@@ -37,7 +37,12 @@ test("parseSnapshot() reads back what snapshotToJson() wrote", () => {
   shared.connections.openingMs = 9.5;
   const [{ steadyCpuShare: _, latenessP99Ns: __, ...ofServer }] = workerStates() as [WorkerState];
   const served = serverSnapshot({ workers: [ofServer] });
-  for (const snapshot of [client, odd, shared, serverSnapshot(), served]) {
+  const ramp = clientSnapshot({ ramp: rampReport(), overdue: [{ afterMs: 1000, count: 3 }] });
+  Object.assign(ramp.connections, { lostUnused: 41, lostUnusedMessages: 1 });
+  const unbroken = clientSnapshot({
+    ramp: { ...rampReport(), knee: undefined, limit: undefined },
+  });
+  for (const snapshot of [client, odd, shared, ramp, unbroken, serverSnapshot(), served]) {
     assert.deepEqual(comparable(throughText(snapshot)), comparable(snapshot));
   }
   const read = throughText(odd) as ClientSnapshot;
@@ -45,6 +50,7 @@ test("parseSnapshot() reads back what snapshotToJson() wrote", () => {
   assert.equal(read.histograms.response.clamped, 1);
   assert.equal(read.histograms.service.count, 0);
   assert.equal(throughText(clientSnapshot({ interrupted: true })).role, "client");
+  assert.deepEqual((throughText(ramp) as ClientSnapshot).ramp, rampReport());
 });
 
 test("snapshotToJson() leaves buckets out unless asked", () => {
