@@ -37,6 +37,10 @@ const server: Command<typeof serverRows> = {
       purpose: "QUIC for many connections: a range of ports",
       line: "holdfast server quic://:4433-4464",
     },
+    {
+      purpose: "one of several servers, on every core, that tells its clients which it is",
+      line: "holdfast server tcp://:4242 --workers auto --announce east-1",
+    },
   ],
   load: () => import("../server/run.ts"),
 };
@@ -79,6 +83,20 @@ const client: Command<typeof clientRows> = {
     {
       purpose: "a rate that changes",
       line: "holdfast client tcp://:4242 -c 100 --stages '10s:1k, 30s:5k, 10s:+200/s'",
+    },
+    {
+      purpose: "open connections until something breaks, and tell what it was",
+      line: "holdfast client tcp://10.0.0.5:4242 -c max --step 1k/10s \\\n" +
+        "    --server-stats http://10.0.0.5:9464",
+    },
+    {
+      purpose: "100000 WebSockets over as many processes as they need, from 4 addresses",
+      line: "holdfast client ws://10.0.0.5:8080 -c 100k --workers auto \\\n" +
+        "    --source 10.0.0.16/30 --interval 30s -t 5m",
+    },
+    {
+      purpose: "what a failover costs: bring lost connections back, and see where they went",
+      line: "holdfast client tls://proxy:4243 -c 5k --interval 1s --reconnect --identify",
     },
   ],
   load: () => import("../client/run.ts"),

@@ -72,13 +72,14 @@ export function formatBytes(bytes: number): string {
  */
 export function formatShare(share: number): string {
   if (!Number.isFinite(share)) return dash;
-  const percent = share * 100;
+  // What rounding leaves of a quotient of sums is no share.
+  const percent = Number((share * 100).toPrecision(12));
   const toNearestEnd = Math.min(Math.abs(percent), Math.abs(100 - percent));
   if (toNearestEnd === 0) return `${percent.toFixed(0)} %`;
   if (percent > 100) return `${percent.toFixed(percent < 101 ? 2 : 0)} %`;
   if (toNearestEnd >= 10) return `${percent.toFixed(1)} %`;
   const rounded = Number(toNearestEnd.toPrecision(2));
-  const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(rounded)), 0), 8);
+  const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(rounded)), 0), 20);
   const digits = percent.toFixed(decimals);
   return `${decimals > 2 ? digits.replace(/0+$/, "") : digits} %`;
 }

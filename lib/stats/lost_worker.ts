@@ -35,6 +35,9 @@ export function afterWorkerEnd<S extends Omit<ClientSnapshot, "histograms">>(
     },
     messages: withoutWaiting(last.messages),
     steady: withoutWaiting(last.steady),
+    ...(last.servers === undefined
+      ? {}
+      : { servers: Object.fromEntries(Object.keys(last.servers).map((server) => [server, 0])) }),
     ...(last.overdue === undefined
       ? {}
       : { overdue: last.overdue.map(({ afterMs }) => ({ afterMs, count: 0 })) }),

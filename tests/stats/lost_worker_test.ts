@@ -23,6 +23,7 @@ test("afterWorkerEnd() loses what was open and in flight, and keeps the books", 
     messages: messages(1000, waiting),
     steady: messages(1000, waiting),
     overdue: [{ afterMs: 100, count: 7 }],
+    servers: { a: 40, b: 20 },
   });
   const { snapshot, end: told } = afterWorkerEnd(last, end);
   const { connections } = snapshot;
@@ -42,6 +43,7 @@ test("afterWorkerEnd() loses what was open and in flight, and keeps the books", 
     assert.deepEqual([counts.lost.closed, counts.unsent.generatorLate], [30, 10]);
   }
   assert.deepEqual(snapshot.overdue, [{ afterMs: 100, count: 0 }]);
+  assert.deepEqual(snapshot.servers, { a: 0, b: 0 });
   assert.deepEqual(told, { ...end, connections: 60, messages: 30 });
   assert.equal(last.connections.open, 60, "the snapshot itself stays as it is");
 });
