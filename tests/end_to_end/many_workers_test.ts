@@ -18,7 +18,8 @@ test(
     const client = startClient([
       ...[formatEndpoint(server.endpoints[0]!), "-c", `${connections}`, "--workers", `${workers}`],
       ...["--connect-rate", "5000", "--interval", "6s", "-t", "6s", "--timeout", "30s"],
-      ...["--size", `${messageBytes}`, "--verify"],
+      // Other tests leave ports of 127.0.0.1 in use.
+      ...["--size", `${messageBytes}`, "--verify", "--source", "127.9.0.0/30"],
     ]);
     const holding = await server.snapshotWith(
       "all are in",
