@@ -8,7 +8,7 @@ export const leastAvailableBytes = 600 * 2 ** 20;
 const messageBytes = 64;
 const replyTimeoutMs = 30_000;
 /** With more processes than cores each waits for its turn. */
-const maxScheduleErrorMs = 50;
+const maxScheduleErrorMs = 200;
 
 /** A load in which every connection sends its message in turn, and every answer is compared. */
 export function loadArguments(

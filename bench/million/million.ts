@@ -19,7 +19,6 @@ import { reportMillion } from "./result.ts";
 
 const progressEveryMs = 5000;
 const baseReadings = 4;
-const betweenReadingsMs = 1000;
 /** Connections of each process while the memory is read that it takes without them. */
 const baseConnections = 10;
 /** The part of the hold after which the memory is read. */
@@ -139,7 +138,7 @@ async function measureBase(
   if (cut !== undefined) throw new Error(`the first connections were not opened: ${cut}`);
   const sides = { server: [] as TreeMemory[], client: [] as TreeMemory[] };
   for (let reading = 0; reading < baseReadings; reading++) {
-    await Bun.sleep(reading === 0 ? settings.restMs : betweenReadingsMs);
+    await Bun.sleep(reading === 0 ? settings.restMs : settings.restMs / 16);
     const { server, client } = run.memory();
     sides.server.push(server);
     sides.client.push(client);

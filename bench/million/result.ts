@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatElapsed,
   formatRate,
+  formatShare,
 } from "../../lib/stats/figures.ts";
 import { totalLost } from "../../lib/stats/metrics.ts";
 import type { Benchmark } from "../rig/benchmark.ts";
@@ -89,7 +90,7 @@ function messageFigures({ snapshot, settings }: MillionResult): Figure[] {
       requested: formatRate(plannedPerSecond),
       measured: formatRate(achievedRate),
       share: achievedRate / plannedPerSecond,
-      goal: atLeast(achievedRate, 0.99 * plannedPerSecond, formatRate),
+      goal: atLeast(steady.sent / steady.due, 0.99, formatShare),
     },
     {
       label: "answered, each compared",

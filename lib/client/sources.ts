@@ -61,8 +61,8 @@ function fromPorts(
   sockets: number,
 ): SourcePlan {
   const ports = settings.sourcePorts!;
-  const table = tableOf(endpoint, targets, ["0.0.0.0", "::"], ports);
-  const free = freePairs(table, targets[0]!);
+  const planned = tableOf(endpoint, targets, ["0.0.0.0", "::"], ports);
+  const { table, free } = withFree(planned, targets[0]!);
   if (free >= sockets) return { table };
   throw new HostLimitError(
     `${needed(sockets, endpoint)}, and ${free} of --source-ports ${ports.first}-${ports.last} ` +
@@ -84,10 +84,10 @@ async function fromAddresses(
   const targets = await resolveTarget(endpoint.host, { hasFamily });
   for (const address of addresses) requireUsable(address, targets);
   const own = settings.sourcePorts;
-  const table = own === undefined
+  const planned = own === undefined
     ? kernelsTable(endpoint, targets, addresses)
     : tableOf(endpoint, targets, addresses, own);
-  const free = freePairs(table, targets[0]!);
+  const { table, free } = withFree(planned, targets[0]!);
   if (free >= least) return { table };
   const more = own === undefined
     ? "give further addresses with --source, or more ports of each with --source-ports 1024-65535"
@@ -161,7 +161,8 @@ function kernelsChoice(
   if (range === undefined) return undefined;
   const [first = ""] = targets;
   const isIPv6 = first.includes(":");
-  const free = freePairs(kernelsTable(endpoint, targets, [isIPv6 ? "::" : "0.0.0.0"]), first);
+  const wildcard = isIPv6 ? "::" : "0.0.0.0";
+  const { free } = withFree(kernelsTable(endpoint, targets, [wildcard]), first);
   if (free >= sockets) return undefined;
   const isLoopback = isLoopbackAddress(first);
   const spread = isLoopback ? overLoopback(endpoint, targets, sockets) : undefined;
@@ -186,13 +187,14 @@ function overLoopback(
 ): SourcePlan | undefined {
   const target = targets.find((address) => address.startsWith("127."));
   if (target === undefined) return undefined;
-  const wanted = sockets + Math.ceil(sockets * spareShare);
   const { first, last } = ephemeralPorts() ?? dynamicPorts;
+  // An address more: everything else on this host takes its ports from 127.0.0.1.
+  const wanted = sockets + Math.max(Math.ceil(sockets * spareShare), last - first + 1);
   const fewest = Math.ceil(wanted / (last - first + 1));
   for (let count = fewest; count <= mostAddresses; count = Math.ceil(count * 1.01)) {
     const addresses = addressesOfBlock({ address: "127.0.0.1", prefixLength: 8 }, count);
-    const table = kernelsTable(endpoint, [target], addresses);
-    if (freePairs(table, target) < wanted) continue;
+    const { table, free } = withFree(kernelsTable(endpoint, [target], addresses), target);
+    if (free < wanted) continue;
     const lastAddress = addresses.at(-1)!;
     if (!isLocalAddress(lastAddress)) return undefined; // not Linux
     return {
@@ -233,9 +235,14 @@ function tableOf(
   };
 }
 
-/** How many connections to this target the table has pairs for. */
-function freePairs(table: SourceTableSettings, target: string): number {
-  return new SourceTable(table).free(target.includes(":"));
+/** A table, and how many connections to this target it has pairs for now. */
+function withFree(
+  planned: SourceTableSettings,
+  target: string,
+): { readonly table: SourceTableSettings; readonly free: number } {
+  const sources = new SourceTable(planned);
+  const table = sources.isUnused ? { ...planned, isUnused: true } : planned;
+  return { table, free: sources.free(target.includes(":")) };
 }
 
 function needed(sockets: number, { scheme }: Endpoint): string {

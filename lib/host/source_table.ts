@@ -5,6 +5,7 @@ import {
   isWildcard,
   type LocalEnds,
   readUsedPorts,
+  UsedPorts,
 } from "./used_ports.ts";
 
 /** What a table of sources is made from: plain data, which a worker process can be sent. */
@@ -12,6 +13,11 @@ export interface SourceTableSettings extends Omit<SourcePortSettings, "used" | "
   readonly protocol: "tcp" | "udp";
   /** Where the connections will lead. */
   readonly target: ConnectionTarget;
+  /**
+   * No socket had any of the pairs when the table was planned: the sockets of the host, of which
+   * there may be millions, need not be read again.
+   */
+  readonly isUnused?: boolean;
 }
 
 /**
@@ -43,11 +49,16 @@ function endsOf({ addresses, firstPort, lastPort }: SourceTableSettings): LocalE
 export class SourceTable {
   address = "";
   port = 0;
+  /** No socket had any of the pairs when the table was made. */
+  readonly isUnused: boolean;
   readonly #families: readonly (SourcePorts | undefined)[];
 
   /** @throws {UsageError} as `SourcePorts`. */
   constructor(settings: SourceTableSettings) {
-    const used = readUsedPorts(settings.protocol, settings.target, endsOf(settings));
+    const used = settings.isUnused === true
+      ? new UsedPorts()
+      : readUsedPorts(settings.protocol, settings.target, endsOf(settings));
+    this.isUnused = used.isEmpty;
     this.#families = [false, true].map((isIPv6) => {
       const addresses = settings.addresses.filter((address) => address.includes(":") === isIPv6);
       return addresses.length === 0 ? undefined : new SourcePorts({ ...settings, addresses, used });

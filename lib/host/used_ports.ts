@@ -73,6 +73,11 @@ export class UsedPorts {
     return [...ports].filter((port) => port >= first && port <= last);
   }
 
+  /** No socket has any of the ports that were asked for. */
+  get isEmpty(): boolean {
+    return this.#taken.anywhere.size === 0 && !this.hasShared;
+  }
+
   get hasShared(): boolean {
     return this.#shared.anywhere.size > 0;
   }

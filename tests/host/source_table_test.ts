@@ -64,3 +64,19 @@ test("shareOfSources() divides a table, and its parts again, without rest or ove
   }
   assert.deepEqual(shareOfSources(settings, 0, 1).share, { index: 0, count: 1 });
 });
+
+test("SourceTable does not read the host's sockets again where the plan found none", () => {
+  using listener = Bun.listen({ hostname: "127.0.0.44", port: 0, socket: { data() {} } });
+  const one: SourceTableSettings = {
+    ...settings,
+    addresses: ["127.0.0.44"],
+    firstPort: listener.port,
+    lastPort: listener.port,
+  };
+  if (process.platform === "linux") {
+    const read = new SourceTable(one);
+    assert.deepEqual([read.isUnused, read.free(false)], [false, 0]);
+  }
+  const told = new SourceTable({ ...one, isUnused: true });
+  assert.deepEqual([told.isUnused, told.free(false)], [true, 1]);
+});
