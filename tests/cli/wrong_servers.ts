@@ -3,9 +3,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { CertificatePair } from "../../lib/transport/transport.ts";
+import { listening } from "../loopback_server.ts";
 
 export interface WrongServer extends AsyncDisposable {
   readonly port: number;
@@ -13,23 +14,6 @@ export interface WrongServer extends AsyncDisposable {
 
 /** What a server does with a connection. */
 export type Behaviour = (socket: Socket) => void;
-
-async function listening(server: Server): Promise<WrongServer> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 export function tcpServer(behaviour: Behaviour): Promise<WrongServer> {
   return listening(createServer({ allowHalfOpen: true }, behaviour));

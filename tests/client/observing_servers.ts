@@ -2,7 +2,7 @@
 import { createPrivateKey } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from "node:tls";
 import {
   destroyEndpoint,
@@ -11,6 +11,7 @@ import {
   newEndpoint,
 } from "../../lib/transport/quic_native.ts";
 import type { CertificatePair } from "../../lib/transport/transport.ts";
+import { listening } from "../loopback_server.ts";
 
 export interface ObservingServer extends AsyncDisposable {
   readonly port: number;
@@ -23,23 +24,6 @@ export interface ObservingTlsServer extends ObservingServer {
   readonly servernames: readonly unknown[];
   /** The common name in the certificate that each connection showed. */
   readonly clientNames: readonly (string | undefined)[];
-}
-
-async function listening(server: Server): Promise<{ port: number } & AsyncDisposable> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 export async function tcpServer(): Promise<ObservingServer> {

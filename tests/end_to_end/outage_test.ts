@@ -2,7 +2,8 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { totalLost } from "../../lib/stats/metrics.ts";
 import { startClient, statsOf } from "./command_line.ts";
-import { onlyOutage, RestartedServer, targetNames } from "./restarted_server.ts";
+import { onlyOutage, RestartedServer } from "./restarted_server.ts";
+import { targetNames } from "./targets.ts";
 
 const connections = 10;
 const ratePerSecond = 200;

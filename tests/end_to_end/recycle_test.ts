@@ -2,7 +2,8 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { totalLost } from "../../lib/stats/metrics.ts";
 import { startClient } from "./command_line.ts";
-import { RestartedServer, targetNames } from "./restarted_server.ts";
+import { RestartedServer } from "./restarted_server.ts";
+import { targetNames } from "./targets.ts";
 
 const connections = 20;
 const recyclesPerSecond = 40;

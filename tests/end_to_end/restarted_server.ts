@@ -6,20 +6,7 @@ import type { ClientSnapshot } from "../../lib/stats/snapshot.ts";
 import { formatEndpoint } from "../../lib/transport/endpoint.ts";
 import { Directory } from "../interop/program.ts";
 import { ChildServer } from "../server/running_server.ts";
-
-/** Options of the client by what it speaks, `@` being the authority of the server's certificate. */
-export const targets = {
-  tcp: [],
-  tls: ["--ca", "@"],
-  udp: [],
-  ws: [],
-  wss: ["--ca", "@"],
-  quic: ["--ca", "@"],
-  "quic datagrams": ["--ca", "@", "--datagrams"],
-} as const;
-
-export type TargetName = keyof typeof targets;
-export const targetNames = Object.keys(targets) as TargetName[];
+import { optionsFor, type TargetName } from "./targets.ts";
 
 export class RestartedServer implements AsyncDisposable {
   /** Wall clock: killed, started again, and known to listen again. */
@@ -61,9 +48,7 @@ export class RestartedServer implements AsyncDisposable {
 
   /** The arguments with which a client reaches it. */
   argumentsFor(name: TargetName): string[] {
-    const options = targets[name].map((option) =>
-      option === "@" ? join(this.directory.path, "ca.pem") : option
-    );
+    const options = optionsFor(name, join(this.directory.path, "ca.pem"));
     return [this.endpoints[this.names.indexOf(name)]!, ...options];
   }
 

@@ -6,20 +6,7 @@ import { formatEndpoint } from "../../lib/transport/endpoint.ts";
 import { Directory } from "../interop/program.ts";
 import { ChildServer } from "../server/running_server.ts";
 import { type RunningClient, startClient } from "./command_line.ts";
-
-/** Options of the client by what it speaks, `@` being the authority of the server's certificate. */
-const targets = {
-  tcp: [],
-  tls: ["--ca", "@"],
-  udp: [],
-  ws: [],
-  wss: ["--ca", "@"],
-  quic: ["--ca", "@"],
-  "quic datagrams": ["--ca", "@", "--datagrams"],
-} as const;
-
-export type TargetName = keyof typeof targets;
-export const targetNames = Object.keys(targets) as TargetName[];
+import { optionsFor, type TargetName } from "./targets.ts";
 
 const connections = 5;
 const ratePerSecond = 200;
@@ -52,9 +39,7 @@ export class BusyServer implements AsyncDisposable {
     const load = ["-c", connections, "-r", ratePerSecond, "--size", sizeBytes];
     const args = [...load, "-t", `${durationMs}ms`, "--timeout", "2s"].map(String);
     const clients = new Map(names.map((name, index) => {
-      const options = targets[name].map((option) =>
-        option === "@" ? join(certificates, "ca.pem") : option
-      );
+      const options = optionsFor(name, join(certificates, "ca.pem"));
       return [name, startClient([endpoints[index]!, ...options, ...args])];
     }));
     const busy = new BusyServer(server, endpoints, clients, directory);

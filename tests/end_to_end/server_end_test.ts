@@ -1,7 +1,8 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import type { FailureKind } from "../../lib/stats/failure.ts";
-import { BusyServer, type TargetName, targetNames } from "./server_end.ts";
+import { BusyServer } from "./server_end.ts";
+import { type TargetName, targetNames } from "./targets.ts";
 
 /** UDP has no end of a connection: the host says that nobody is there any more. */
 const orderly = (name: TargetName): FailureKind => name === "udp" ? "refused" : "closed-by-peer";
