@@ -81,7 +81,18 @@ test(
 
 test("2,000 connections come back at no more than --connect-rate", async () => {
   await using server = await RestartedServer.start(["tcp"]);
-  const options = ["-c", "2000", "--connect-rate", "1000", "--interval", "1s", "-t", "7s"];
+  const options = [
+    "-c",
+    "2000",
+    "--workers",
+    "2",
+    "--connect-rate",
+    "1000",
+    "--interval",
+    "1s",
+    "-t",
+    "7s",
+  ];
   const client = startClient([
     ...server.argumentsFor("tcp"),
     ...options,
