@@ -84,6 +84,17 @@ export function findLimit(evidence: RampEvidence): RampLimit {
   };
 }
 
+/**
+ * The limits of this host that neither an error of a connection nor the generator's own lateness
+ * tells of, in one sentence each.
+ */
+export function ownLimits(evidence: RampEvidence): string[] {
+  return [ownConntrack, ownBuffers, packetBacklog].flatMap((find) => {
+    const found = find(evidence);
+    return found === undefined ? [] : [`${found.statement} (${found.evidence.join("; ")})`];
+  });
+}
+
 function countOf({ failures }: RampEvidence, ...kinds: readonly FailureKind[]): number {
   return failures.filter(({ kind }) => kinds.includes(kind))
     .reduce((total, { count }) => total + count, 0);

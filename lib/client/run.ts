@@ -12,6 +12,7 @@ import { exitCodeOf, judge } from "../stats/verdict.ts";
 import { type Endpoint, parseEndpoint } from "../transport/endpoint.ts";
 import { requireDescriptors } from "./descriptors.ts";
 import { dialSettings, readText } from "./dialing.ts";
+import { HostWatch } from "./host_watch.ts";
 import { loadSettings } from "./load_plan.ts";
 import { LocalMeasurement } from "./local_measurement.ts";
 import type { Measurement, SecondHandler } from "./measurement.ts";
@@ -53,6 +54,8 @@ export async function run(
     if (!settings.quiet) io.note(line);
     measurement?.finish();
   });
+  const maxLatenessP99Ns = settings.maxScheduleErrorMs * 1e6;
+  const host = ramp === undefined ? await HostWatch.start(endpoint, maxLatenessP99Ns) : undefined;
   const results = new Results(settings, io);
   let measurement: Measurement | undefined;
   try {
@@ -60,6 +63,7 @@ export async function run(
     const second: SecondHandler = (...second) => {
       results.second(...second);
       ramp?.second(...second);
+      host?.second(...second);
     };
     const load = measurement = workers === 1
       ? await LocalMeasurement.create({
@@ -94,7 +98,8 @@ export async function run(
     const measured = read();
     const judged = judge(measured, {
       expectations,
-      maxLatenessP99Ns: settings.maxScheduleErrorMs * 1e6,
+      maxLatenessP99Ns,
+      hostFaults: host?.faults ?? [],
     });
     const verdict = judgeRamp(judged, measured);
     const snapshot: ClientSnapshot = { ...measured, verdict };

@@ -20,6 +20,8 @@ export interface JudgeSettings {
   readonly maxLatenessP99Ns: number;
   /** The share of its plan that the generator must keep; 0.99 when left out. */
   readonly minAchievedShare?: number;
+  /** Further limits of this host that were met, in one sentence each. */
+  readonly hostFaults?: readonly string[];
 }
 
 /** Opening may be a tenth slower than requested before anybody is blamed for it. */
@@ -46,7 +48,9 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
   if (late.length > 0) late.push(...cpuEvidence(snapshot));
   const stop = withoutConnections(snapshot);
   // The reason of a stop by this host names its limit already.
-  const host = stop?.isOfHost === true ? [] : hostLimits(snapshot);
+  const host = stop?.isOfHost === true
+    ? []
+    : [...hostLimits(snapshot), ...settings.hostFaults ?? []];
   const faults = [...ended, ...late, ...lateConnects(snapshot), ...host];
   const unanswered = stop === undefined ? withoutAnswers(snapshot) : undefined;
   const expectations = settings.expectations.map((expectation) => evaluate(expectation, snapshot));

@@ -68,6 +68,14 @@ inNetwork("nft", "conntrack")("a ramp ends at a full connection tracking table",
   for (const { ramp } of [ofTcp, ofUdp]) assert.notEqual(ramp.knee?.affected, "existing");
   const open = ofTcp.snapshot.connections.open + ofUdp.snapshot.connections.open;
   assert.ok(open > 0.9 * room && open < 1.2 * room, ofTcp.text + ofUdp.text);
+
+  // An ordinary run is not taken for one that says something about the target.
+  const ordinary = await hosts.load(`tcp://${serverAddress}:${tcp.port}`, [
+    ...["-c", "400", "-t", "1s", "--connect-timeout", "1s", "--max-schedule-error", "1m"],
+  ]);
+  assert.equal(ordinary.snapshot.verdict?.kind, "invalid", ordinary.text);
+  assert.equal(ordinary.exitCode, 3);
+  assert.match(ordinary.snapshot.verdict.reasons.join(" "), /tracking table of this host is full/);
 }, 60_000);
 
 /** Entries that the kernel does not throw away for new ones, as `conntrack --load-file` reads them. */

@@ -103,19 +103,30 @@ export class TwoHosts implements AsyncDisposable {
     args: readonly string[],
     wrapper: readonly string[] = [],
   ): Promise<RampEnd> {
+    const most = args.includes("-c") ? [] : ["-c", "max"];
+    const end = await this.load(endpoint, ["--drain", "500ms", ...most, ...args], wrapper);
+    const { ramp } = end.snapshot;
+    assert.ok(ramp !== undefined, end.text);
+    return { ...end, ramp };
+  }
+
+  /** `holdfast client …` on the client's host, to its end. */
+  async load(
+    endpoint: string,
+    args: readonly string[],
+    wrapper: readonly string[] = [],
+  ): Promise<Omit<RampEnd, "ramp">> {
     using directory = new Directory();
     const json = join(directory.path, "run.json");
     const program = this.start("client", [
       ...wrapper,
       ...holdfast,
-      ...["client", endpoint, "--stats", "off", "--json", json, "--drain", "500ms"],
-      ...(args.includes("-c") ? [] : ["-c", "max"]),
-      ...args,
+      ...["client", endpoint, "--stats", "off", "--json", json, ...args],
     ]);
     const exitCode = await program.ended();
     const snapshot = await readSnapshot(json);
-    assert.ok(snapshot?.ramp !== undefined, program.text);
-    return { exitCode, text: program.text, snapshot, ramp: snapshot.ramp };
+    assert.ok(snapshot !== undefined, program.text);
+    return { exitCode, text: program.text, snapshot };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,9 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import {
   difference,
+  parseConntrackCounters,
   parseListCounters,
+  parseSoftnetCounters,
   parseTableCounters,
   readKernelCounters,
   telltaleCounters,
@@ -56,6 +58,30 @@ test("parseListCounters() splits the protocol from the name", () => {
     "Udp6.RcvbufErrors": 34,
     "UdpLite6.NoPorts": 5,
   });
+});
+
+test("parseSoftnetCounters() and parseConntrackCounters() add the CPUs up", () => {
+  const counters = new Map<string, number>();
+  const softnet = "0709acb3 00000002 0000006d 00000000\n06d0538f 0000001e 00000001 00000000\nx\n";
+  parseSoftnetCounters(softnet, counters);
+  parseConntrackCounters(
+    "entries  clashres found drop early_drop\n" +
+      "00000064  00000000 00000001 0000000a 00000001\n" +
+      "00000064  00000000 00000002 00000005 00000000\n00000064 0000\n",
+    counters,
+  );
+  assert.deepEqual(Object.fromEntries(counters), {
+    "Softnet.dropped": 32,
+    "Softnet.time_squeeze": 0x6e,
+    "Conntrack.clashres": 0,
+    "Conntrack.found": 3,
+    "Conntrack.drop": 15,
+    "Conntrack.early_drop": 1,
+  });
+  const none = new Map<string, number>();
+  parseConntrackCounters("", none);
+  parseSoftnetCounters("noise", none);
+  assert.equal(none.size, 0);
 });
 
 test("parseTableCounters() skips a pair that does not fit together", () => {
