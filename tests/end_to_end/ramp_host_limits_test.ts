@@ -71,7 +71,7 @@ inNetwork("nft", "conntrack")("a ramp ends at a full connection tracking table",
 
   // An ordinary run is not taken for one that says something about the target.
   const ordinary = await hosts.load(`tcp://${serverAddress}:${tcp.port}`, [
-    ...["-c", "400", "-t", "1s", "--connect-timeout", "1s", "--max-schedule-error", "1m"],
+    ...["-c", "400", "-t", "1s", "--connect-timeout", "1s"],
   ]);
   assert.equal(ordinary.snapshot.verdict?.kind, "invalid", ordinary.text);
   assert.equal(ordinary.exitCode, 3);
