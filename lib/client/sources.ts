@@ -3,7 +3,7 @@ import { addressesOfBlock, sizeOfBlock } from "../host/address_block.ts";
 import { type EphemeralPorts, ephemeralPorts, reservedPorts } from "../host/limits.ts";
 import { interfaceAddresses, isLocalAddress } from "../host/local_addresses.ts";
 import { SourceTable, type SourceTableSettings } from "../host/source_table.ts";
-import { canonicalAddress, isLoopbackAddress } from "../host/used_ports.ts";
+import { canonicalAddress, isLoopbackAddress, mostUsedPorts } from "../host/used_ports.ts";
 import { addressList, type AddressRange } from "../options/address.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 import { resolveHost, resolveTarget } from "../transport/resolve.ts";
@@ -28,7 +28,8 @@ const spareShare = 1 / 64;
  * `--source-ports`, or what the kernel chooses. Where the kernel has fewer ports than are needed
  * towards a loopback target, they start from several addresses of 127.0.0.0/8.
  *
- * Reads the socket tables of the host, about 2 µs for each of its sockets.
+ * Reads the socket tables of the host, 1 to 2 µs for each of its sockets, where sources are asked for
+ * or the sockets are too many to be sure of enough ports.
  *
  * @param connections over all workers.
  * @param mayRunOut too few ports are no error: a ramp finds out how many there are.
@@ -161,6 +162,10 @@ function kernelsChoice(
   if (range === undefined) return undefined;
   const [first = ""] = targets;
   const isIPv6 = first.includes(":");
+  const { protocol } = tableOf(endpoint, targets, [], range);
+  const reserved = reservedPorts().reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  const least = range.last - range.first + 1 - reserved - mostUsedPorts(protocol);
+  if (least >= sockets) return undefined;
   const wildcard = isIPv6 ? "::" : "0.0.0.0";
   const { free } = withFree(kernelsTable(endpoint, targets, [wildcard]), first);
   if (free >= sockets) return undefined;

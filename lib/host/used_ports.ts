@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
+import { contentOf } from "./kernel_file.ts";
 
 const socketTables = ["tcp", "tcp6", "udp", "udp6"] as const;
 
@@ -125,6 +126,31 @@ export function readUsedPorts(
   return used;
 }
 
+/**
+ * No more ports than this are in use: the number of sockets, which costs nothing to read however many
+ * there are. Infinity where it cannot be known.
+ */
+export function mostUsedPorts(protocol: "tcp" | "udp"): number {
+  return countSockets(
+    protocol,
+    contentOf("/proc/net/sockstat") + contentOf("/proc/net/sockstat6"),
+  );
+}
+
+/**
+ * Sockets of a protocol from `/proc/net/sockstat` and `sockstat6`, both families. The `alloc` of TCP
+ * has those of both that are not in TIME_WAIT.
+ */
+export function countSockets(protocol: "tcp" | "udp", sockstat: string): number {
+  const name = protocol.toUpperCase();
+  const lines = [...sockstat.matchAll(new RegExp(`^${name}6?: (.*)$`, "gm"))];
+  if (lines.length === 0) return Infinity;
+  return lines.reduce((total, [, text = ""]) => {
+    const count = (what: string) => Number(new RegExp(`\\b${what} (\\d+)`).exec(text)?.[1] ?? 0);
+    return total + Math.max(count("inuse"), count("alloc")) + count("tw");
+  }, 0);
+}
+
 /** Tells by state and remote end whether a socket leaves its local end to connections to `target`. */
 type Sharing = (state: number, remoteAddress: string, remotePort: number) => boolean;
 
@@ -143,14 +169,6 @@ function sharingWith(target: ConnectionTarget): Sharing {
     if (state === timeWait && reusesTimeWait) return true;
     return remotePort !== target.port || !addresses.has(remoteAddress);
   };
-}
-
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return ""; // nothing is known
-  }
 }
 
 const pieceBytes = 1024 * 1024;

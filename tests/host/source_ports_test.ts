@@ -4,6 +4,8 @@ import { UsageError } from "../../lib/errors.ts";
 import { SourcePorts, type SourcePortSettings } from "../../lib/host/source_ports.ts";
 import {
   canonicalAddress,
+  countSockets,
+  mostUsedPorts,
   parseSocketTable,
   portUse,
   readUsedPorts,
@@ -322,4 +324,20 @@ test("canonicalAddress() gives one spelling, and none to what is no address", ()
   for (const text of ["", "localhost", "1.2.3", "256.1.1.1", "::g", "1:2:3", "a.b", "[", "::1/x"]) {
     assert.equal(canonicalAddress(text), undefined, text);
   }
+});
+
+test("countSockets() is no less than the ports in use", () => {
+  const sockstat = `sockets: used 63
+TCP: inuse 6 orphan 0 tw 55271 alloc 15 mem 686
+UDP: inuse 4 mem 0
+UDPLITE: inuse 9
+TCP6: inuse 8
+UDP6: inuse 10
+`;
+  assert.equal(countSockets("tcp", sockstat), 15 + 55_271 + 8);
+  assert.equal(countSockets("udp", sockstat), 14);
+  assert.equal(countSockets("tcp", ""), Infinity);
+  if (!onLinux) return;
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  assert.ok(mostUsedPorts("tcp") >= 1 && listener.port > 0);
 });
