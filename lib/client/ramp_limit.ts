@@ -91,7 +91,8 @@ export function findLimit(evidence: RampEvidence): RampLimit {
 export function ownLimits(evidence: RampEvidence): string[] {
   return [ownConntrack, ownBuffers, packetBacklog].flatMap((find) => {
     const found = find(evidence);
-    return found === undefined ? [] : [`${found.statement} (${found.evidence.join("; ")})`];
+    if (found === undefined) return [];
+    return [`${found.statement.slice(0, -1)} (${found.evidence.join("; ")}).`];
   });
 }
 
