@@ -133,7 +133,8 @@ export function fillInRamp(
 export function ownLimit({ connections, limit }: MostConnections): RampLimit {
   const isFds = limit === "file descriptors";
   const mend = isFds
-    ? `this process may open ${formatCount(fdLimits().soft)} file descriptors; raise ulimit -n`
+    ? `a process may open ${formatCount(fdLimits().soft)} file descriptors; raise ulimit -n, ` +
+      `take more --workers`
     : `${formatBytes(availableMemoryBytes())} of memory are available`;
   return {
     side: "client",
