@@ -1,4 +1,5 @@
-import { Histogram, type PackedHistogram } from "./histogram.ts";
+import { Histogram } from "./histogram.ts";
+import type { PackedHistogram } from "./packed_histogram.ts";
 import type { ClientHistograms } from "./snapshot.ts";
 
 type Key = keyof ClientHistograms;

@@ -5,7 +5,9 @@ import {
   highestTrackableNs,
   indexOf,
   lowestEquivalentNs,
+  middleOf,
 } from "./histogram_layout.ts";
+import type { PackedHistogram } from "./packed_histogram.ts";
 
 const maxUint32 = 0xffff_ffff;
 const maxInt32 = 0x7fff_ffff;
@@ -20,16 +22,6 @@ export interface ExactFigures {
 
 /** Where `pack` works: 540 KB, in workers only. */
 let packing: Float64Array | undefined;
-
-/** What a histogram is made of, as plain data for another process. */
-export interface PackedHistogram {
-  /** Indexes of the buckets that are not empty, each followed by its count. */
-  readonly buckets: Float64Array;
-  readonly sumNs: number;
-  readonly minNs: number;
-  readonly maxNs: number;
-  readonly clamped: number;
-}
 
 /**
  * Times in nanoseconds, counted in HdrHistogram's own buckets: three significant digits from 1 ns to
@@ -338,11 +330,4 @@ export class Histogram {
       this.#counts = Float64Array.from(this.#counts);
     }
   }
-}
-
-/** A value that stands for all of a bucket. */
-function middleOf(index: number): number {
-  const lowestNs = lowestEquivalentNs(index);
-  const middleNs = lowestNs + Math.floor((highestEquivalentNs(index) - lowestNs) / 2);
-  return Math.min(middleNs, highestTrackableNs);
 }

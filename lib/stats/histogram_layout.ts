@@ -36,3 +36,10 @@ export function lowestEquivalentNs(index: number): number {
 export function highestEquivalentNs(index: number): number {
   return index < 2048 ? index : lowestEquivalentNs(index) + 2 ** ((index >>> 10) - 1) - 1;
 }
+
+/** A value that stands for all of a bucket. */
+export function middleOf(index: number): number {
+  const lowestNs = lowestEquivalentNs(index);
+  const middleNs = lowestNs + Math.floor((highestEquivalentNs(index) - lowestNs) / 2);
+  return Math.min(middleNs, highestTrackableNs);
+}
