@@ -4,7 +4,6 @@ import {
   highestEquivalentNs,
   highestTrackableNs,
   indexOf,
-  lowestEquivalentNs,
   middleOf,
 } from "./histogram_layout.ts";
 import type { PackedHistogram } from "./packed_histogram.ts";
