@@ -1,6 +1,12 @@
-import { isUtf8 } from "node:buffer";
-import { closeCodes, isCloseCode } from "./websocket_close.ts";
-import { maxControlPayloadBytes, opcodes } from "./websocket_frames.ts";
+import { closeCodes } from "./websocket_close.ts";
+import {
+  closeCodeOf,
+  closeFault,
+  type FrameFault,
+  headerFault,
+  textFault,
+} from "./websocket_frame_rules.ts";
+import { opcodes } from "./websocket_frames.ts";
 
 /**
  * What a parser finds in the bytes of a connection. Any of these may reset the connection it is
@@ -114,7 +120,18 @@ export class FrameParser {
     } else if (length === 127) {
       length = readUint32(header, base + 2) * 0x100000000 + readUint32(header, base + 6);
     }
-    if (!this.#accepts(id, first, second, length)) return chunk.length;
+    const fault = headerFault(
+      first,
+      second,
+      length,
+      this.#messageOpcode[id] !== 0,
+      this.#assembledBytes[id]!,
+      this.#maxMessageBytes,
+    );
+    if (fault !== undefined) {
+      this.#refuse(id, fault);
+      return chunk.length;
+    }
 
     const opcode = first & 0x0f;
     const end = next + length;
@@ -151,48 +168,6 @@ export class FrameParser {
     }
     this.#headerFilled[id] = 0;
     return next;
-  }
-
-  /** Checks a header against RFC 6455 5.1, 5.2, 5.4 and 5.5; reports what is wrong with it. */
-  #accepts(id: number, first: number, second: number, length: number): boolean {
-    const opcode = first & 0x0f;
-    const isFinal = (first & 0x80) !== 0;
-    if ((first & 0x70) !== 0) {
-      return this.#refuse(id, "a frame with a reserved bit set, though no extension was agreed");
-    }
-    if ((second & 0x80) !== 0) return this.#refuse(id, "a masked frame from a server");
-    const form = second & 0x7f;
-    if ((form === 126 && length < 126) || (form === 127 && length < 65536)) {
-      return this.#refuse(id, `a length of ${length} not written in its shortest form`);
-    }
-    if (form === 127 && length > Number.MAX_SAFE_INTEGER) {
-      return this.#refuse(id, "a length of more than 2^53 bytes");
-    }
-    if (opcode >= opcodes.close) {
-      if (opcode > opcodes.pong) return this.#refuse(id, `the unknown opcode ${opcode}`);
-      if (!isFinal) return this.#refuse(id, "a fragmented control frame");
-      if (length > maxControlPayloadBytes) {
-        return this.#refuse(id, `a control frame of ${length} bytes; 125 are allowed`);
-      }
-      return true;
-    }
-    if (opcode > opcodes.binary) return this.#refuse(id, `the unknown opcode ${opcode}`);
-    const isInMessage = this.#messageOpcode[id] !== 0;
-    if (opcode === opcodes.continuation && !isInMessage) {
-      return this.#refuse(id, "a continuation frame without a message to continue");
-    }
-    if (opcode !== opcodes.continuation && isInMessage) {
-      return this.#refuse(id, "a new message inside a fragmented one");
-    }
-    const total = this.#assembledBytes[id]! + length;
-    if (total > this.#maxMessageBytes) {
-      return this.#refuse(
-        id,
-        `a message of ${total} bytes or more; at most ${this.#maxMessageBytes} are accepted`,
-        closeCodes.tooBig,
-      );
-    }
-    return true;
   }
 
   /** Takes payload of the frame under way; ends the frame, and with it a message, when complete. */
@@ -246,11 +221,8 @@ export class FrameParser {
 
   #message(id: number, opcode: number, payload: Uint8Array): void {
     const isText = opcode === opcodes.text;
-    // RFC 6455 8.1: text that is not UTF-8 ends the connection.
-    if (isText && !isUtf8(payload)) {
-      this.#refuse(id, "a text message that is not UTF-8", closeCodes.invalidPayload);
-      return;
-    }
+    const fault = isText ? textFault(payload) : undefined;
+    if (fault !== undefined) return this.#refuse(id, fault);
     this.#receiver.message(id, payload, isText);
   }
 
@@ -261,33 +233,19 @@ export class FrameParser {
   }
 
   #closeFrame(id: number, payload: Uint8Array): void {
-    if (payload.length === 0) {
-      this.#stage[id] = ended;
-      this.#receiver.closeFrame(id, closeCodes.noStatus, "");
-      return;
-    }
-    const code = (payload[0]! << 8) | (payload[1] ?? 0);
-    const reason = payload.subarray(2);
-    if (payload.length === 1) {
-      this.#refuse(id, "a close frame with half a code");
-    } else if (!isCloseCode(code)) {
-      this.#refuse(id, `a close frame with the code ${code}, which may not be sent`);
-    } else if (!isUtf8(reason)) {
-      this.#refuse(
-        id,
-        "a close frame whose reason is not UTF-8",
-        closeCodes.invalidPayload,
-      );
-    } else {
-      this.#stage[id] = ended;
-      this.#receiver.closeFrame(id, code, new TextDecoder().decode(reason));
+    const fault = payload.length === 0 ? undefined : closeFault(payload);
+    if (fault !== undefined) return this.#refuse(id, fault);
+    this.#stage[id] = ended;
+    if (payload.length === 0) this.#receiver.closeFrame(id, closeCodes.noStatus, "");
+    else {
+      const reason = new TextDecoder().decode(payload.subarray(2));
+      this.#receiver.closeFrame(id, closeCodeOf(payload), reason);
     }
   }
 
-  #refuse(id: number, detail: string, code: number = closeCodes.protocolError): false {
+  #refuse(id: number, { code, detail }: FrameFault): void {
     this.#stage[id] = ended;
     this.#receiver.violation(id, code, `the server sent ${detail}`);
-    return false;
   }
 }
 

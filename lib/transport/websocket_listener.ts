@@ -7,6 +7,7 @@ import { UpgradeAdmission } from "./websocket_admission.ts";
 import { raiseBacklog } from "./websocket_backlog.ts";
 import { closeCodes, closedByPeer } from "./websocket_close.ts";
 import { bindWebSocketServer, type ServeHandlers } from "./websocket_server.ts";
+import { TextMessages } from "./websocket_text.ts";
 
 /** `data` is the id of the connection. */
 type Socket = Bun.ServerWebSocket<number>;
@@ -54,9 +55,7 @@ export class WebSocketListener implements Listener {
   #sweepTimer: ReturnType<typeof setInterval> | undefined;
   readonly #reasons = new Map<number, Failure>();
   readonly #admission: UpgradeAdmission;
-  readonly #encoder = new TextEncoder();
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  #text = new Uint8Array(4096);
+  readonly #texts = new TextMessages();
 
   /**
    * @throws {HostLimitError} the endpoint cannot be bound.
@@ -134,19 +133,7 @@ export class WebSocketListener implements Listener {
     if (id < 0) return;
     this.#activity[id] = this.#tick;
     if (typeof message !== "string") this.#handlers.data(id, message, false);
-    else this.#handlers.data(id, this.#encode(message), true);
-  }
-
-  /** The UTF-8 that the peer sent: the engine passes text as a string. */
-  #encode(text: string): Uint8Array {
-    // A UTF-16 unit is at most 3 bytes.
-    if (text.length * 3 > this.#text.length) {
-      // Long texts are rare enough to have memory of their own.
-      if (text.length > 65536) return this.#encoder.encode(text);
-      this.#text = new Uint8Array(text.length * 6);
-    }
-    const { written } = this.#encoder.encodeInto(text, this.#text);
-    return this.#text.subarray(0, written);
+    else this.#handlers.data(id, this.#texts.encode(message), true);
   }
 
   #drain(socket: Socket): void {
@@ -246,7 +233,7 @@ export class WebSocketListener implements Listener {
     }
     const message = length === bytes.length ? bytes : bytes.subarray(offset, offset + length);
     const status = isText
-      ? socket.sendText(this.#decoder.decode(message))
+      ? socket.sendText(this.#texts.decode(message))
       : socket.sendBinary(message as Uint8Array<ArrayBuffer>);
     if (status > 0) this.#activity[id] = this.#tick;
     else if (status < 0) this.#states[id]! |= isQueued;
