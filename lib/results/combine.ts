@@ -10,7 +10,7 @@ import type {
   Verdict,
   VerdictKind,
 } from "../stats/snapshot.ts";
-import { judge } from "../stats/verdict.ts";
+import { judge, judgeExpectations } from "../stats/verdict.ts";
 
 /** What it takes to say which host something is about. */
 export interface Part<T> {
@@ -30,17 +30,28 @@ export function nameParts<T extends { readonly run: RunIdentity }>(
   });
 }
 
-/** One result of several clients, and what it proves. */
+/**
+ * One result of several clients, and what it proves. That of one client is its own, with further
+ * expectations.
+ */
 export function combineClients(
   parts: readonly Part<ClientSnapshot>[],
   expectations: readonly Expectation[],
 ): ClientSnapshot {
   const snapshots = parts.map(({ snapshot }) => snapshot);
+  const [only, ...others] = snapshots;
+  if (only !== undefined && others.length === 0) {
+    return { ...only, verdict: worseOf(verdictOf(only), judgeExpectations(only, expectations)) };
+  }
   const merged: ClientSnapshot = {
     ...mergeClientSnapshots(snapshots),
     run: combineRuns(snapshots.map(({ run }) => run)),
   };
-  const own = judge(merged, { expectations, maxLatenessP99Ns: Infinity });
+  // A ramp goes on until something breaks: the failures at its end are no faults.
+  const isRamp = snapshots.some(({ ramp }) => ramp !== undefined);
+  const own = isRamp
+    ? judgeExpectations(merged, expectations)
+    : judge(merged, { expectations, maxLatenessP99Ns: Infinity });
   return { ...merged, verdict: withParts(own, parts) };
 }
 
@@ -86,7 +97,6 @@ const kindsFromWorst: readonly VerdictKind[] = [
  * part that is not in order begin with its name.
  */
 function withParts(own: Verdict, parts: readonly Part<ClientSnapshot>[]): Verdict {
-  if (parts.length === 1) return ofOnePart(own, parts[0]!);
   const verdicts = parts.map((part) => ({ ...part, verdict: verdictOf(part.snapshot) }));
   const apart = notTogether(parts);
   const kinds: VerdictKind[] = [
@@ -110,14 +120,13 @@ function withParts(own: Verdict, parts: readonly Part<ClientSnapshot>[]): Verdic
   };
 }
 
-/** Judged again for the sake of the expectations alone. */
-function ofOnePart(own: Verdict, { snapshot }: Part<ClientSnapshot>): Verdict {
-  const verdict = verdictOf(snapshot);
-  const kind = kindsFromWorst.find((kind) => kind === own.kind || kind === verdict.kind) ?? "ok";
+/** The worse kind, and what both say. */
+function worseOf(first: Verdict, second: Verdict): Verdict {
+  const kinds = [first.kind, second.kind];
   return {
-    kind,
-    reasons: [...new Set([...verdict.reasons, ...own.reasons])],
-    expectations: [...verdict.expectations, ...own.expectations],
+    kind: kindsFromWorst.find((kind) => kinds.includes(kind)) ?? "ok",
+    reasons: [...first.reasons, ...second.reasons],
+    expectations: [...first.expectations, ...second.expectations],
   };
 }
 

@@ -88,7 +88,9 @@ function exitCode(
       return exitCodes.targetUnreachable;
     }
   }
-  return exitCodes.ok;
+  // Ramps, which have found what they were for.
+  const areMet = combined.verdict.expectations.every(({ passed }) => passed);
+  return areMet ? exitCodes.ok : exitCodes.expectationFailed;
 }
 
 function reportServers(

@@ -78,6 +78,17 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
   };
 }
 
+/** Which expectations hold, and nothing else: for runs that were judged already. */
+export function judgeExpectations(
+  snapshot: ClientSnapshot,
+  expectations: readonly Expectation[],
+): Verdict {
+  const results = expectations.map((expectation) => evaluate(expectation, snapshot));
+  const missed = missedExpectations(results);
+  const kind = missed.length > 0 ? "expectation-failed" : "ok";
+  return { kind, reasons: missed, expectations: results };
+}
+
 function missedExpectations(results: readonly ExpectationResult[]): string[] {
   const failed = results.filter((result) => !result.passed);
   if (failed.length === 0) return [];

@@ -14,6 +14,7 @@ import {
   clientSnapshot,
   evenHistogram,
   messages,
+  rampReport,
   serverCounts,
   serverSnapshot,
 } from "../stats/sample_snapshots.ts";
@@ -225,6 +226,27 @@ test("report tells runs of one host apart by their processes", async () => {
   const { text } = await directory.report(files);
   assert.match(text, /^box\/1 /m);
   assert.match(text, /- box\/2: Too late\./);
+});
+
+test("report of ramps goes by their own verdicts, and keeps that of a single one", async () => {
+  using directory = new ResultDirectory();
+  const ramp: Partial<ClientSnapshot> = {
+    ramp: rampReport(),
+    verdict: { kind: "stopped-by-limit", reasons: ["The ports are used up."], expectations: [] },
+    connections: {
+      ...clientSnapshot().connections,
+      failures: [{ kind: "host-ports", count: 9, firstAtMs: 1, firstDetail: "EADDRNOTAVAIL" }],
+    },
+  };
+  const files = ["a", "b"].map((host) => directory.write(`${host}.json`, onHost(host, ramp)));
+  const single = await directory.report([files[0]!], { format: "json" });
+  assert.equal(single.exitCode, 0);
+  assert.deepEqual(clientOf(single.text).ramp, clientOf(readFileSync(files[0]!, "utf8")).ramp);
+  assert.deepEqual(clientOf(single.text).verdict, ramp.verdict);
+  const both = await directory.report(files, { expectations: ["connections.opened>20000"] });
+  assert.equal(both.exitCode, 1, both.text);
+  assert.match(both.text, /^verdict +STOPPED BY LIMIT\n +- a: The ports are used up\.$/m);
+  assert.match(both.text, /FAIL +connections\.opened>20000/);
 });
 
 test("report of runs that were not at the same time is invalid", async () => {
