@@ -1,13 +1,13 @@
-import { addressList, portRange, statsAddress } from "../options/address.ts";
+import { addressList, portRange } from "../options/address.ts";
 import { backoff } from "../options/backoff.ts";
 import { duration, positiveDuration } from "../options/duration.ts";
-import { label } from "../options/label.ts";
 import { httpUrl } from "../options/http_url.ts";
 import { count, countOrMax, rate, seed, size } from "../options/quantity.ts";
 import { defaultBreakConditions } from "../stats/break_condition.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
 import { instant } from "../options/instant.ts";
+import { labelsRow, statsAddressRow } from "../options/result_rows.ts";
 import { row, type SettingsOf } from "../options/row.ts";
 import { step } from "../options/step.ts";
 import { workers } from "../options/workers.ts";
@@ -380,13 +380,7 @@ export const clientRows = {
     summary: "write a row for each message and each answer here",
     requires: messages,
   }),
-  statsAddress: row({
-    name: "stats",
-    kind: statsAddress,
-    default: { host: "127.0.0.1", port: 9464 },
-    category: "Results",
-    summary: "serve live statistics here; the default moves to the next free port",
-  }),
+  statsAddress: statsAddressRow,
   quiet: row({
     name: "quiet",
     short: "q",
@@ -395,13 +389,7 @@ export const clientRows = {
     category: "Results",
     summary: "print only the final summary",
   }),
-  labels: row({
-    name: "label",
-    kind: label,
-    repeatable: true,
-    category: "Results",
-    summary: "name the run in every result; may be repeated",
-  }),
+  labels: labelsRow,
 };
 
 export type ClientSettings = SettingsOf<typeof clientRows>;

@@ -1,11 +1,10 @@
 import { duration, positiveDuration } from "../options/duration.ts";
 import { count, size } from "../options/quantity.ts";
-import { label } from "../options/label.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
+import { labelsRow, statsAddressRow } from "../options/result_rows.ts";
 import { row, type SettingsOf } from "../options/row.ts";
 import { serverId } from "../options/server_id.ts";
-import { statsAddress } from "../options/address.ts";
 import { file, flag, protocolName } from "../options/text.ts";
 import { workers } from "../options/workers.ts";
 
@@ -142,20 +141,8 @@ export const serverRows = {
     category: "Results",
     summary: "write the final report here as JSON",
   }),
-  statsAddress: row({
-    name: "stats",
-    kind: statsAddress,
-    default: { host: "127.0.0.1", port: 9464 },
-    category: "Results",
-    summary: "serve live statistics here; the default moves to the next free port",
-  }),
-  labels: row({
-    name: "label",
-    kind: label,
-    repeatable: true,
-    category: "Results",
-    summary: "name the run in every result; may be repeated",
-  }),
+  statsAddress: statsAddressRow,
+  labels: labelsRow,
 };
 
 export type ServerSettings = SettingsOf<typeof serverRows>;
