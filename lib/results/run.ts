@@ -8,6 +8,7 @@ import { writeSnapshotJson } from "../report/json.ts";
 import { openOutput, type Output } from "../report/output.ts";
 import { serverSummary } from "../report/server_report.ts";
 import { type Expectation, parseExpectation } from "../stats/expectations.ts";
+import { rampExitCode } from "../stats/ramp_verdict.ts";
 import { formatCount, formatDuration, formatElapsed, formatRate } from "../stats/figures.ts";
 import type { ClientSnapshot, ServerSnapshot, Snapshot } from "../stats/snapshot.ts";
 import { withoutAnswers, withoutConnections } from "../stats/stop_reason.ts";
@@ -81,6 +82,8 @@ function exitCode(
   [combined, ...parts]: readonly [ClientSnapshot, ...(readonly ClientSnapshot[])],
 ): ExitCode {
   if (combined.verdict?.kind !== "stopped-by-limit") return exitCodeOf(combined.verdict, false);
+  const ofRamp = rampExitCode(combined.ramp, combined.verdict);
+  if (ofRamp !== undefined) return ofRamp;
   for (const snapshot of [combined, ...parts]) {
     const stop = withoutConnections(snapshot);
     if (stop?.isOfHost === true) return exitCodes.hostLimit;
