@@ -4,6 +4,7 @@ import type { Failure } from "../stats/failure.ts";
 import type { ClientHistograms } from "../stats/snapshot.ts";
 import type { ConnectionHandlers, Dialer, TransportTraits } from "../transport/transport.ts";
 import { ClosedLoop } from "./closed_loop.ts";
+import { ConnectionEnds } from "./connection_ends.ts";
 import { ConnectionPool } from "./connection_pool.ts";
 import { ConnectionUpkeep, silent } from "./connection_upkeep.ts";
 import { Identifier } from "./identifier.ts";
@@ -66,6 +67,7 @@ export class LoadGenerator implements ConnectionHandlers {
   readonly times = new RunTimes();
   readonly codec: Codec;
 
+  private readonly ends = new ConnectionEnds(this);
   private readonly loop: LoadLoop;
   private intervalStartNs = 0;
   private isSettled = false;
@@ -244,44 +246,17 @@ export class LoadGenerator implements ConnectionHandlers {
 
   close(id: number, failure: Failure | undefined): void {
     if (this.times.phase === "done") this.leaving--;
-    else {
-      const inFlight = this.ledger.inFlightOn(id);
-      const lostBefore = this.pool.lost;
-      const sinceNs = this.upkeep.uselessSinceNs(id, nowNs());
-      if (!this.pool.markClosed(id, failure, sinceNs)) return;
-      const lost = inFlight + this.upkeep.missedOn(id);
-      this.upkeep.messagesLost(lost, this.ledger.openOn(id) - inFlight);
-      const isLost = this.pool.lost > lostBefore;
-      if (isLost && !this.receiver.hasAnswered(id)) this.pool.countUnused(inFlight);
-      this.forget(id);
-    }
+    else this.ends.closed(id, failure);
   }
 
   private abort(id: number, failure: Failure): void {
-    const { pool, ledger, upkeep } = this;
-    if (this.times.phase === "done" || !(pool.isOpen(id) || pool.isLeaving(id))) return;
-    const inFlight = ledger.inFlightOn(id);
-    const waiting = ledger.openOn(id) - inFlight;
-    const missed = upkeep.missedOn(id);
-    const sinceNs = upkeep.uselessSinceNs(id, nowNs());
-    if (!this.receiver.hasAnswered(id)) pool.countUnused(inFlight);
-    this.forget(id);
-    pool.abort(id, failure, sinceNs);
-    upkeep.messagesLost(inFlight + missed, waiting);
+    if (this.times.phase !== "done") this.ends.abort(id, failure);
   }
 
   private messageTimedOut(id: number, sequence: number): void {
     const intendedNs = this.ledger.intendedNs[this.ledger.slotOf(sequence)]!;
     if (this.upkeep.isSilent(id, sequence, intendedNs)) this.abort(id, silent);
     else this.loop.messageEnded(id);
-  }
-
-  /** An open connection has ended before its time. */
-  private forget(id: number): void {
-    this.upkeep.forget(id);
-    this.ledger.closeConnection(id);
-    this.sender.forget(id);
-    this.receiver.forget(id);
   }
 
   private step(atNs: number): number {
