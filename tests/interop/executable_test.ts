@@ -45,6 +45,18 @@ test("dist/holdfast, copied alone, is server and client on every transport", asy
   server.interrupt();
   assert.equal(await server.ended(), 0, server.text);
   assert.match(server.text, /holdfast server, /);
+
+  // As several processes on either side, each a copy of it.
+  await using workers = new Program([
+    ...[executable, "server", "ws://127.0.0.1:0", "--workers", "2", "--stats", "off"],
+  ], bare);
+  const [, shared] = await workers.says(/^listening on (\S+)$/m);
+  const load = ["-c", "10", "-r", "200", "-t", "300ms", "--workers", "2"];
+  const both = allAnswered(await runClient([shared!, ...load], { executable: [executable] }));
+  assert.equal(both.workers?.length, 2);
+  workers.interrupt();
+  assert.equal(await workers.ended(), 0, workers.text);
+  assert.match(workers.text, /^workers +2 processes$/m);
   // Nothing is unpacked beside it.
   assert.deepEqual(readdirSync(bare), [name]);
-}, 120_000);
+}, 150_000);
