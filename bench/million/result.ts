@@ -169,10 +169,8 @@ function reportMemory({ report }: Benchmark, result: MillionResult): void {
     ["PSS (shared pages in parts)", "proportionalBytes"],
   ] as const;
   report.line();
-  report.line(
-    "User memory is what no file backs: heap and stacks. RSS counts the pages of the executable " +
-      "once for each process that has touched them, though they are in memory once.",
-  );
+  report.line("User memory is what no file backs: heap and stacks. RSS counts the pages of the");
+  report.line("executable once for each process that has touched them; they are in memory once.");
   report.table([
     ["", "processes", "base", "held", "a connection", "fullest process"],
     ...(["server", "client"] as const).flatMap((side) =>

@@ -32,13 +32,13 @@ const sysctls = new Sysctls(undoFile);
 const directory = mkdtempSync(join(tmpdir(), "holdfast-million-"));
 
 process.on("exit", () => {
-  killChildren();
-  rmSync(directory, { recursive: true, force: true });
   try {
     sysctls.restore();
   } catch (error) {
     console.error(messageOf(error));
   }
+  killChildren();
+  rmSync(directory, { recursive: true, force: true });
 });
 for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   process.on(signal, () => process.exit(exitCode));
