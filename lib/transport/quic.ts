@@ -54,8 +54,8 @@ export function makeQuic(idleTimeoutMs: number): Transport {
  *
  * - A port at which nobody listens shows at once to new connections, and to open ones 1 to 2 s after
  *   they sent something, or their next PING: where ICMP says so, see `RemotePort`. Else a server that
- *   vanished shows when the idle timeout has passed; so does one that was killed and came back
- *   sooner, because it does not know its sessions and cannot say so.
+ *   vanished shows when the idle timeout has passed; so does one that was killed and was back within
+ *   half a second, because it does not know its sessions and cannot say so.
  * - A client that vanished is told from one that closed by the default idle timeout: where its own is
  *   shorter, the listener may say `closed-by-peer` of it.
  * - `pause` does not hold up the peer: see `QuicConnection`.

@@ -1,4 +1,5 @@
 import { SocketAddress } from "node:net";
+import type { Failure } from "../stats/failure.ts";
 import { NativeFailures } from "./native_failure.ts";
 import type { QuicConnection } from "./quic_connection.ts";
 import { abortClose } from "./quic_failure.ts";
@@ -8,8 +9,13 @@ import { hostPort } from "./resolve.ts";
 /** A port whose open connections bring nothing for this long is asked whether it still is open. */
 const silentMs = 500;
 
+/** So long after it was found closed, and after so many packets lost in a row, a connection is dead. */
+const deadAfterMs = 500;
+const deadAfterLosses = 3n;
+
 /** What was known of an open connection when its port was first found closed. */
-interface PacketCounts {
+interface Suspicion {
+  readonly sinceMs: number;
   readonly heard: bigint;
   readonly lost: bigint;
 }
@@ -21,7 +27,8 @@ interface PacketCounts {
  * - until a connection has opened there. A refusal ends all that are not open yet;
  * - while the open ones bring nothing, as after a server was killed. Where a probe is refused, the
  *   connections need not be dead: it may have gone to another host behind the same address. Those
- *   are ended of which lsquic lost packets between two refusals, and heard none.
+ *   are ended of which lsquic lost several packets since then, and heard none; also when somebody
+ *   listens there again, who will not know them.
  */
 export class RemotePort {
   readonly address: SocketAddress;
@@ -32,12 +39,14 @@ export class RemotePort {
   /** A handshake was completed here, and nothing has spoken against it since. */
   #isProven = false;
   #askedAtMs = 0;
-  readonly #suspects = new Map<QuicConnection, PacketCounts>();
+  readonly #suspects = new Map<QuicConnection, Suspicion>();
+  readonly #closed: Failure;
 
   constructor(address: string, port: number) {
     this.isIPv6 = address.includes(":");
     this.address = new SocketAddress({ address, port, family: this.isIPv6 ? "ipv6" : "ipv4" });
     this.failures = new NativeFailures(`connect ${hostPort(address, port)}`);
+    this.#closed = this.failures.named("ECONNREFUSED", "refused");
     this.#probe = new PortProbe(address, port, () => this.#refused());
   }
 
@@ -66,12 +75,12 @@ export class RemotePort {
    * @param tick counts up every `tickMs`, the unit of `QuicConnection.receivedAt`.
    */
   look(tick: number, tickMs: number, nowMs: number): void {
+    if (this.#suspects.size > 0) this.#endDead(nowMs);
     let hasOpen = false;
     for (const connection of this.#connections) {
       if (!connection.wasOpen) continue;
       hasOpen = true;
       if ((tick - connection.receivedAt) * tickMs < silentMs) {
-        this.#suspects.clear();
         if (this.#isProven) this.#probe.stop();
         return;
       }
@@ -82,20 +91,28 @@ export class RemotePort {
   }
 
   #refused(): void {
-    const refused = this.failures.named("ECONNREFUSED", "refused");
+    const nowMs = performance.now();
     for (const connection of [...this.#connections]) {
-      if (!connection.wasOpen) connection.end(refused, abortClose);
-      else if (this.#isDead(connection)) connection.fail(refused, abortClose);
+      if (!connection.wasOpen) connection.end(this.#closed, abortClose);
+      else if (!this.#suspects.has(connection)) this.#suspect(connection, nowMs);
     }
   }
 
-  #isDead(connection: QuicConnection): boolean {
+  #suspect(connection: QuicConnection, nowMs: number): void {
     const stats = connection.session?.stats;
-    if (stats === undefined) return false;
-    const before = this.#suspects.get(connection);
-    if (before !== undefined && stats.pktRecv === before.heard) return stats.pktLost > before.lost;
-    this.#suspects.set(connection, { heard: stats.pktRecv, lost: stats.pktLost });
-    return false;
+    if (stats === undefined) return;
+    const { pktRecv: heard, pktLost: lost } = stats;
+    this.#suspects.set(connection, { sinceMs: nowMs, heard, lost });
+  }
+
+  #endDead(nowMs: number): void {
+    for (const [connection, { sinceMs, heard, lost }] of this.#suspects) {
+      const stats = connection.session?.stats;
+      if (stats === undefined || stats.pktRecv !== heard) this.#suspects.delete(connection);
+      else if (nowMs - sinceMs >= deadAfterMs && stats.pktLost - lost >= deadAfterLosses) {
+        connection.fail(this.#closed, abortClose);
+      }
+    }
   }
 
   close(): void {
