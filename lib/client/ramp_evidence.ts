@@ -198,7 +198,7 @@ export function gatherEvidence(
     counters: difference(before.counters, now.counters),
     gauges: readNetworkGauges(),
     openFds: now.openFds,
-    fdLimit: fdLimits().soft,
+    fdLimit: fdLimits().soft * processes,
     ephemeral: ephemeralPorts(),
     sockets: readTargetSockets(isUdp ? "udp" : "tcp", ports),
     path: isUdp ? undefined : samplePaths(ports, now.openFds),

@@ -64,7 +64,9 @@ export class RampWatch {
     const { settings: { serverStatsUrl }, endpoint } = of;
     // Asked now: without a free descriptor there is no telling.
     const isLocal = (await resolveHost(endpoint.host)).every(isLocalAddress);
-    const stats = serverStatsUrl === undefined ? undefined : await ServerStats.open(serverStatsUrl);
+    const stats = serverStatsUrl === undefined
+      ? undefined
+      : await ServerStats.open(new URL(serverStatsUrl));
     return new RampWatch(of, isLocal, stats);
   }
 

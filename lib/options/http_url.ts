@@ -1,8 +1,8 @@
 import { UsageError } from "../errors.ts";
 import { type Kind, quote } from "./kind.ts";
 
-/** The address of a holdfast's statistics: `http://host:9464/`, or `host:9464`. */
-export const httpUrl: Kind<URL> = {
+/** The address of a holdfast's statistics: `http://host:9464/`, or `host:9464`; plain text. */
+export const httpUrl: Kind<string> = {
   placeholder: "url",
   parse(text) {
     const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
@@ -14,7 +14,7 @@ export const httpUrl: Kind<URL> = {
           `such as http://10.0.0.5:9464/`,
       );
     }
-    return url;
+    return url.href;
   },
-  format: (url) => url.href,
+  format: (href) => href,
 };

@@ -20,7 +20,10 @@ testInNetwork("a ramp finds what a server refuses, and with its statistics why",
   const [ofWs, ofQuic, ofTcp] = await Promise.all([
     hosts.ramp(to("ws", ws), slow),
     hosts.ramp(to("quic", quic), [...slow, "--insecure", "--server-stats", quic.statsUrl]),
-    hosts.ramp(to("tcp", tcp), [...slow, "--server-stats", tcp.statsUrl]),
+    hosts.ramp(to("tcp", tcp), [
+      ...[...slow, "--workers", "2"],
+      ...["--server-stats", tcp.statsUrl],
+    ]),
   ]);
   assertFound(ofWs, {
     side: "server",
