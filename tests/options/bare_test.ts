@@ -6,6 +6,7 @@ import { commandHelp } from "../../lib/cli/help.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { backoff } from "../../lib/options/backoff.ts";
 import { givenByEnvironment, resolve } from "../../lib/options/resolve.ts";
+import { hasBare } from "../../lib/options/row.ts";
 import { serverId } from "../../lib/options/server_id.ts";
 
 const client = commands.find(({ name }) => name === "client")!;
@@ -61,5 +62,14 @@ test("serverId takes what fits the answer, and no endpoint", () => {
   }
   for (const text of ["", "x".repeat(33), "a b", "tcp://a:1", "ä"]) {
     assert.throws(() => serverId.parse(text), UsageError, text);
+  }
+});
+
+test("what an option means without a value can be written as one", () => {
+  for (const { rows } of commands) {
+    for (const row of Object.values(rows).filter(hasBare)) {
+      assert.deepEqual(row.kind.parse(row.kind.format(row.bare)), row.bare, row.name);
+      assert.equal(row.presence, "optional", row.name);
+    }
   }
 });
