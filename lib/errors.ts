@@ -46,6 +46,11 @@ export class HostLimitError extends HoldfastError {
   readonly exitCode = exitCodes.hostLimit;
 }
 
+/** A signal ended the program before it had anything to report. */
+export class InterruptedError extends HoldfastError {
+  readonly exitCode = exitCodes.interrupted;
+}
+
 /** The message of anything that was thrown, in one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);

@@ -137,10 +137,11 @@ function textsOf(parser: Parser, command: Command): GivenTexts {
 }
 
 function checkArguments(command: Command, positional: readonly string[]): void {
-  const { name, least, most } = command.arguments;
+  const { name, least, most, example = name } = command.arguments;
   if (positional.length < least) {
     throw new UsageError(
-      `holdfast ${command.name} needs an ${name}, for instance tcp://localhost:4242`,
+      `holdfast ${command.name} needs ${/^[aeiou]/.test(name) ? "an" : "a"} ${name}, ` +
+        `for instance ${example}`,
     );
   }
   if (positional.length > most) {

@@ -13,6 +13,8 @@ export interface Arguments {
   readonly name: string;
   readonly least: number;
   readonly most: number;
+  /** One as a user would write it; needed where there is no doing without. */
+  readonly example?: string;
   /** Lines of help. */
   readonly summary: readonly string[];
 }

@@ -52,6 +52,7 @@ const client: Command<typeof clientRows> = {
     name: "endpoint",
     least: 1,
     most: 1,
+    example: "tcp://localhost:4242",
     summary: [
       "tcp://, tls:// or udp:// host:port, ws:// or wss:// host:port/path,",
       "quic://host:first-last; an empty host is localhost",
@@ -136,6 +137,7 @@ const report: Command<typeof reportRows> = {
     name: "file",
     least: 1,
     most: Infinity,
+    example: "host-a.json",
     summary: ["what --json of each client, or of each server, has written"],
   },
   rows: reportRows,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { HostLimitError, messageOf } from "../errors.ts";
+import { HostLimitError, InterruptedError, messageOf } from "../errors.ts";
 import { workerCommand } from "./command.ts";
 import type { FromWorker, Job, ToWorker } from "./messages.ts";
 import { unpackError } from "./worker_error.ts";
@@ -86,7 +86,16 @@ export class WorkerProcess<Report> {
     this.pid = this.#child.pid;
     this.gone = this.#awaitEnd();
     this.#watch = setInterval(() => this.#lookForSilence(), watchEveryMs);
-    this.send({ type: "job", job });
+    this.#sendJob(job);
+  }
+
+  /** Data that cannot be copied would leave the worker, and whoever awaits it, without a word. */
+  #sendJob(job: Job): void {
+    try {
+      this.#child.send({ type: "job", job } satisfies ToWorker);
+    } catch (error) {
+      this.#fail(`its job cannot be sent: ${messageOf(error)}`);
+    }
   }
 
   send(message: ToWorker): void {
@@ -146,7 +155,16 @@ export class WorkerProcess<Report> {
     if (this.#isReady && this.#isReleased) return;
     const reason = this.#fault ?? this.#endText();
     if (this.#isReady) this.#handlers.ended(reason);
-    else this.#start.reject(new HostLimitError(`a worker ended before it was ready: ${reason}`));
+    else this.#start.reject(this.#startError(reason));
+  }
+
+  #startError(reason: string): Error {
+    // A terminal's Ctrl-C goes to all processes, also to those that do not ignore it yet.
+    const { signalCode } = this.#child;
+    if (signalCode === "SIGINT" || signalCode === "SIGTERM") {
+      return new InterruptedError(`interrupted before it began (${signalCode})`);
+    }
+    return new HostLimitError(`a worker ended before it was ready: ${reason}`);
   }
 
   #endText(): string {

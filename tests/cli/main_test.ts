@@ -203,3 +203,9 @@ test("the commands have their tables", () => {
     reportRows,
   ]);
 });
+
+test("main() names an argument as its command takes it", async () => {
+  const { exitCode, notes } = await runMain(["report"], {}, commands);
+  assert.equal(exitCode, exitCodes.usage);
+  assert.equal(notes, "holdfast: holdfast report needs a file, for instance host-a.json");
+});

@@ -132,6 +132,17 @@ test("abortOnSignals() ends the process at once at the second signal", async () 
   assert.equal(await child.exited, 130);
 });
 
+test("abortOnSignals() takes a signal that comes twice at once for one", async () => {
+  const child = spawn([fixture, "interrupted"]);
+  const { out, exitCode } = await afterFirstOutput(child, () => {
+    // Those that wait to be delivered together would be one anyway.
+    const endMs = performance.now() + 5;
+    while (performance.now() < endMs) child.kill("SIGTERM");
+  });
+  assert.equal(out, "ready\nreport\n");
+  assert.equal(exitCode, 0);
+});
+
 test("catchUnhandled() reports one bug in one line and lets the run end", async () => {
   const { out, err, exitCode } = await outcome(spawn([fixture, "thrower"]));
   assert.match(err, /^holdfast: this is a bug, please report it: RangeError: rejected [^\n]*\n$/);

@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import process from "node:process";
-import { HostLimitError } from "../../lib/errors.ts";
+import { HostLimitError, InterruptedError } from "../../lib/errors.ts";
 import type { FromWorker, Job } from "../../lib/workers/messages.ts";
 import { startWorkers, WorkerProcess } from "../../lib/workers/worker_process.ts";
 import { until } from "../server/running_server.ts";
@@ -81,6 +81,27 @@ test("start() throws what keeps a worker from beginning, and leaves none behind"
     assert.ok(error instanceof Error && !(error instanceof HostLimitError));
     return true;
   });
+});
+
+test("start() does not wait for a worker whose job cannot be sent", async () => {
+  const { handlers } = collecting();
+  const job = { role: "server", details: { run: () => {} } } as const;
+  await assert.rejects(WorkerProcess.start(job, handlers), /its job cannot be sent: /);
+  assert.deepEqual(childrenOf(process.pid), []);
+});
+
+test("start() takes a signal to the whole group for what it is", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const { handlers } = collecting();
+    const starting = WorkerProcess.start(serverJob("tcp://127.0.0.1:0"), handlers);
+    // It is not yet there to ignore it.
+    for (const pid of childrenOf(process.pid)) process.kill(pid, signal);
+    await assert.rejects(starting, (error) => {
+      assert.ok(error instanceof InterruptedError);
+      assert.equal(error.message, `interrupted before it began (${signal})`);
+      return true;
+    });
+  }
 });
 
 test("startWorkers() starts all or none", async () => {
