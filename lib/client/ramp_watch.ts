@@ -27,6 +27,11 @@ const keptSamples = 60;
 /** How long the server's last statistics are awaited. */
 const lastWordMs = 1000;
 
+/** How long a step takes, with its pause; undefined where there are none. */
+function stepMs({ step, connectRatePerSecond }: ClientSettings): number | undefined {
+  return step && step.connections / connectRatePerSecond * 1000 + step.holdMs;
+}
+
 export interface RampWatchSettings {
   readonly settings: ClientSettings;
   readonly endpoint: Endpoint;
@@ -92,7 +97,7 @@ export class RampWatch {
       replyTimeoutMs: settings.timeoutMs,
     });
     this.#samples = [startSample(readKernelCounters(), stats?.latest)];
-    this.#table = new RampTable(settings.step?.connections);
+    this.#table = new RampTable(stepMs(settings));
   }
 
   /** A second is over: see `SecondHandler`. */

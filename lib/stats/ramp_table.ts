@@ -20,13 +20,11 @@ export class RampTable {
   /** Seconds or steps in a row. */
   #width = 1;
 
-  /** @param stepConnections rows are steps of so many connections; left out: they are seconds. */
-  constructor(private readonly stepConnections?: number) {}
+  /** @param spanMs what a row holds at first: a second, or a step with its pause. */
+  constructor(private readonly spanMs = 1000) {}
 
   add(second: RampSecond): void {
-    const span = this.stepConnections === undefined
-      ? Math.floor((second.fromMs + second.untilMs) / 2000)
-      : Math.floor(Math.max(0, second.attempted - 1) / this.stepConnections);
+    const span = Math.floor((second.fromMs + second.untilMs) / 2 / this.spanMs);
     while (this.#rowOf(span, second) === undefined) this.#halve();
     const row = this.#rowOf(span, second)!;
     const { figures } = row;

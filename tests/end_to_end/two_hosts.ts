@@ -39,9 +39,10 @@ export class TwoHosts implements AsyncDisposable {
     private readonly server: NetworkNamespace,
   ) {}
 
-  static async make(): Promise<TwoHosts> {
-    const client = NetworkNamespace.make("c");
-    const server = NetworkNamespace.make("s");
+  /** @param pair tells them from other pairs of this process. */
+  static async make(pair = ""): Promise<TwoHosts> {
+    const client = NetworkNamespace.make(`${pair}c`);
+    const server = NetworkNamespace.make(`${pair}s`);
     assert.ok(client !== undefined && server !== undefined, "no network namespace can be made");
     const hosts = new TwoHosts(client, server);
     const peer = ["peer", "name", serverDevice, "netns", server.name];
