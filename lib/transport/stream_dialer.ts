@@ -1,5 +1,5 @@
 import type { Failure } from "../stats/failure.ts";
-import { isOutOfFds } from "./descriptors.ts";
+import { fdCeiling, isOutOfFds } from "./descriptors.ts";
 import { codeOf, kindOfError, NativeFailures } from "./native_failure.ts";
 import { hostPort } from "./resolve.ts";
 import { bindFailure, maxSourceTries } from "./source_failure.ts";
@@ -58,6 +58,9 @@ export class StreamDialer extends StreamConnections implements Dialer {
   readonly #pairs: Float64Array;
   /** Those of connects that were given up, by what their sockets have as `data`. */
   readonly #abandonedPairs = new Map<number, number>();
+  /** Connects in progress that were given up, each with a descriptor; and how many there may be. */
+  #abandoned = 0;
+  readonly #mostAbandoned: number;
   #preferred = 0;
   #hasOpened = false;
   #isConnecting = false;
@@ -80,6 +83,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.#acceptsAny = tls?.rejectUnauthorized === false;
     this.#capacity = Math.max(1, settings.capacity);
     this.#generations = new Uint32Array(settings.capacity);
+    this.#mostAbandoned = fdCeiling() - settings.capacity;
     this.#attempts = new Uint8Array(settings.capacity);
     this.#pairs = new Float64Array(this.#sources === undefined ? 0 : settings.capacity).fill(-1);
     this.#connectFailures = target.addresses.map((address) =>
@@ -121,6 +125,12 @@ export class StreamDialer extends StreamConnections implements Dialer {
     if (this.#isShut) return this.handlers.close(id, undefined);
     if (this.states[id] !== 0 || this.sockets[id] !== undefined) {
       throw new RangeError(`connection id ${id} is in use; wait for its close`);
+    }
+    // Where nobody answers, each attempt leaves a socket behind until the kernel gives it up.
+    if (this.#generations[id]! > 0 && this.#abandoned > this.#mostAbandoned) {
+      const text = "too many earlier attempts still wait for an answer";
+      const failure = this.#connectFailures[this.#preferred]!.named(text, "timeout");
+      return this.handlers.close(id, failure);
     }
     this.#attempt(id, this.#preferred);
   }
@@ -230,7 +240,10 @@ export class StreamDialer extends StreamConnections implements Dialer {
       return;
     }
     const id = this.#current(socket.data);
-    if (id < 0) return this.#releaseAbandoned(socket.data);
+    if (id < 0) {
+      if (socket.data >= 0) this.#abandoned--;
+      return this.#releaseAbandoned(socket.data);
+    }
     this.#releasePair(id);
     this.#failed(id, this.#connectFailures[this.#attempts[id]!]!.of(error, "refused"));
   }
@@ -258,6 +271,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
     const id = this.#current(socket.data);
     if (id < 0) {
       const attempt = socket.data;
+      if (attempt >= 0) this.#abandoned--;
       socket.data = -1;
       socket.terminate();
       this.#releaseAbandoned(attempt);
@@ -323,6 +337,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
       this.#pairs[id] = -1;
     }
     this.#generations[id]!++;
+    this.#abandoned++;
     this.states[id] = 0;
     // The caller waited too long for this address; where there is another, it comes next.
     if (!this.#hasOpened) {
