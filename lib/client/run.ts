@@ -50,15 +50,16 @@ export async function run(
   const hints = [...notes, ...(sources?.note === undefined ? [] : [sources.note])];
   if (!settings.quiet) { for (const hint of hints) io.note(hint); }
   const dialing = dialSettings(settings, workers === 1 ? sources?.table : undefined);
-  const ramp = await openRamp(settings, endpoint, most, workers, (line) => {
-    if (!settings.quiet) io.note(line);
-    measurement?.finish();
-  });
   const maxLatenessP99Ns = settings.maxScheduleErrorMs * 1e6;
-  const host = ramp === undefined ? await HostWatch.start(endpoint, maxLatenessP99Ns) : undefined;
   const results = new Results(settings, io);
+  let ramp: RampWatch | undefined;
   let measurement: Measurement | undefined;
   try {
+    ramp = await openRamp(settings, endpoint, most, workers, (line) => {
+      if (!settings.quiet) io.note(line);
+      measurement?.finish();
+    });
+    const host = ramp === undefined ? await HostWatch.start(endpoint, maxLatenessP99Ns) : undefined;
     const run = identityOf(commandLine, settings.startAt);
     const second: SecondHandler = (...second) => {
       results.second(...second);
