@@ -56,7 +56,7 @@ export class ConnectionPool {
   lostUnusedMessages = 0;
   /** Of those opened, connections that had been open before. */
   reopened = 0;
-  /** Of those, connections that were closed on purpose. */
+  /** Closed on purpose: neither lost nor open. */
   recycled = 0;
   /** Connections on which nothing more is sent, and which are still open. */
   leavingCount = 0;
@@ -238,7 +238,6 @@ export class ConnectionPool {
     if (this.wasOpen[id] === 1) this.reopened++;
     else this.lastOpenNs = atNs;
     this.wasOpen[id] = 1;
-    if (this.purpose[id] === recycle) this.recycled++;
     this.events.entered(id);
     if (this.purpose[id] === retry) this.events.back(id, atNs);
   }
@@ -305,7 +304,8 @@ export class ConnectionPool {
     } else {
       if (before === leaving) this.leavingCount--;
       else this.list.remove(id);
-      if (!isAsked) this.lost++;
+      if (isAsked) this.recycled++;
+      else this.lost++;
     }
     if (isAsked) this.openAgain(id, recycle, atNs);
     else if (this.settings.backoff === undefined) this.state[id] = ended;

@@ -89,7 +89,7 @@ export interface ConnectionCounts {
   lostUnusedMessages?: number;
   /** Of those opened: had been open before. opened - reopened have been open at some time. */
   reopened?: number;
-  /** Of those: were closed on purpose (`--recycle`) and opened again. Neither lost nor an outage. */
+  /** Closed on purpose (`--recycle`), to be opened again: open = opened - lost - recycled, always. */
   recycled?: number;
   failures: FailureCount[];
   /** Opens per second that the plan asked for; 0 where it did not matter. */

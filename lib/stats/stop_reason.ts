@@ -27,8 +27,8 @@ export function withoutConnections(snapshot: ClientSnapshot): StopReason | undef
     : snapshot.outages !== undefined
     ? `No connection is open at the end: ${formatCount(failed)} attempts failed, and ` +
       `${formatCount(lost)} connections ended`
-    : `No connection is left: ${formatCount(attempted - opened)} could not be opened, and ` +
-      `${formatCount(opened)} ended before the run did`;
+    : `No connection is left: ${formatCount(attempted - opened)} could not be opened` +
+      (lost > 0 ? `, and ${formatCount(lost)} ended before the run did` : "");
   const [most] = failures;
   if (most === undefined) return { reason: `${happened}.`, isOfHost: false };
   return {

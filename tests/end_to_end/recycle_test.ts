@@ -36,9 +36,11 @@ test(
         const planned = recyclesPerSecond * steadySeconds;
         // All that were planned, where handshakes take no time; some on any machine.
         assert.ok(counts.recycled! > 3 && counts.recycled! <= planned, about);
-        assert.equal(counts.reopened, counts.recycled, about);
-        assert.equal(counts.opened, connections + counts.recycled!, about);
-        assert.equal(histograms.reconnect?.count, counts.recycled, about);
+        // The last ones may not be back before the run ends.
+        assert.ok(counts.reopened! <= counts.recycled! && counts.reopened! > 3, about);
+        assert.equal(counts.open, counts.opened - counts.recycled!, about);
+        assert.equal(counts.opened, connections + counts.reopened!, about);
+        assert.equal(histograms.reconnect?.count, counts.reopened, about);
         assert.match(text, /^connections .* recycled$/m);
         assert.match(text, /^ {2}opened again +\d/m);
       }));

@@ -212,6 +212,8 @@ test("retire() and its close are neither a loss nor an outage", () => {
   assert.ok(!pool.isOpen(1) && pool.isLeaving(1) && !pool.isDown(1));
   assert.deepEqual([pool.openCount, pool.leavingCount], [2, 1]);
   pool.markClosed(1, undefined);
+  // Also while it is not open again, as where no source port is left for it.
+  assert.equal(pool.openCount + pool.leavingCount, pool.opened - pool.lost - pool.recycled);
   pool.step(nowNs());
   assert.deepEqual(connected, [1]);
   assert.equal(pool.isDown(1), false);

@@ -66,6 +66,9 @@ test("withoutConnections() tells connections that never opened from those that e
     some!.reason,
     /^No connection is left: 207 could not be opened, and 1,000 ended before the run did: /,
   );
+  const counts = { attempted: 1_307, opened: 1_200, failed: 107, lost: 0, recycled: 1_200 };
+  const recycled = withoutConnections(stopped({ ...counts, failures: [closed] }));
+  assert.match(recycled!.reason, /^No connection is left: 107 could not be opened: 1,200 closed/);
   const unexplained = withoutConnections(stopped({ failures: [] }));
   assert.deepEqual(unexplained, { reason: "No connection could be opened.", isOfHost: false });
 });
