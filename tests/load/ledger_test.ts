@@ -364,3 +364,24 @@ test("expire() calls an answer to a message that it gave up late, sent whole or 
   assert.equal(ledger.settle(0, waiting), settledLate);
   assert.equal(ledger.spoil(0, sent), false);
 });
+
+test("openSince() counts what waits for its send or its answer, and nothing that has ended", () => {
+  const ledger = new MessageLedger({ connections: 3, timeoutNs: 1e9, sequenceBits: 32 });
+  const sequences = [10, 20, 30, 40, 50].map((intendedNs, k) =>
+    ledger.issue(k % 3, intendedNs, 10, true)
+  );
+  assert.equal(ledger.openSince(10), 0);
+  assert.equal(ledger.openSince(31), 3, "those that wait to be sent count");
+  ledger.markSent(0, 60);
+  ledger.markSent(1, 60);
+  assert.equal(ledger.openSince(100), 5);
+  ledger.settle(0, sequences[0]!);
+  assert.equal(ledger.openSince(100), 4);
+  // Connection 1 has one message in flight and one that waits: both end with it.
+  ledger.closeConnection(1);
+  assert.equal(ledger.openSince(100), 2);
+  ledger.expire(30 + 1e9);
+  assert.equal(ledger.openSince(100), 1);
+  ledger.closeAll();
+  assert.equal(ledger.openSince(Infinity), 0);
+});
