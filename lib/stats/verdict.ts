@@ -70,6 +70,7 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
       ...faults,
       ...(unanswered === undefined ? [] : [unanswered]),
       ...missed,
+      ...(stop === undefined && host.length === 0 ? lostConnections(snapshot) : []),
       ...outageReasons(snapshot.outages),
       ...slowTarget(snapshot),
       ...closedLoop(snapshot),
@@ -160,6 +161,21 @@ function lateConnects({ connections, histograms }: ClientSnapshot): string[] {
     `${formatElapsed(neededMs)} instead of ${formatElapsed(plannedMs)}, and the slowest connect ` +
     `(${formatDuration(histograms.connect.maxNs)}) does not explain it. Lower --connect-rate.`,
   ];
+}
+
+/**
+ * Connections that did not hold, where nobody opened them again: a result, which an expectation about
+ * `connections.lost` or `connections.failed` may turn into a failure.
+ */
+function lostConnections({ connections, outages, ramp, workers = [] }: ClientSnapshot): string[] {
+  const { requested, failed, lost } = connections;
+  const ofWorkers = workers.flatMap(({ ends }) => ends).length > 0;
+  if (outages !== undefined || ramp !== undefined || ofWorkers || failed + lost === 0) return [];
+  const fates = [
+    ...(failed > 0 ? [`${formatCount(failed)} could not be opened`] : []),
+    ...(lost > 0 ? [`${formatCount(lost)} ended before the run did`] : []),
+  ];
+  return [`Of ${formatCount(requested)} connections, ${fates.join(", and ")}.`];
 }
 
 /** Workers that ended took their connections and messages with them, whatever the target did. */

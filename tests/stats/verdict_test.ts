@@ -113,6 +113,17 @@ test("judge() calls a run invalid when this host ran out of something", () => {
   }
 });
 
+test("judge() says what connections did not hold, where nothing else tells of them", () => {
+  const lossy = connections({ requested: 40, attempted: 40, failed: 1, opened: 39, lost: 19 });
+  const verdict = verdictOf(lossy);
+  assert.equal(verdict.kind, "ok");
+  assert.deepEqual(verdict.reasons, [
+    "Of 40 connections, 1 could not be opened, and 19 ended before the run did.",
+  ]);
+  // Those were opened again: what it took is told as outages.
+  assert.deepEqual(verdictOf({ ...lossy, outages: { total: 0, list: [] } }).reasons, []);
+});
+
 test("judge() blames the generator for a slow ramp only where the target cannot explain it", () => {
   // 5,000 at 500/s take 10 s; these took 25 s.
   const slow = { achievedPerSecond: 200 };
