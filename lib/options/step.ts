@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { duration } from "./duration.ts";
+import { positiveDuration } from "./duration.ts";
 import { type Kind, quote } from "./kind.ts";
 import { count } from "./quantity.ts";
 
@@ -20,7 +20,7 @@ export const step: Kind<Step> = {
           `them, such as 500/10s`,
       );
     }
-    return { connections: count.parse(connections), holdMs: duration.parse(hold) };
+    return { connections: count.parse(connections), holdMs: positiveDuration.parse(hold) };
   },
-  format: ({ connections, holdMs }) => `${connections}/${duration.format(holdMs)}`,
+  format: ({ connections, holdMs }) => `${connections}/${positiveDuration.format(holdMs)}`,
 };

@@ -6,6 +6,7 @@ import { duration, maxDurationMs, positiveDuration } from "../../lib/options/dur
 import type { Kind } from "../../lib/options/kind.ts";
 import { label, labelRecord } from "../../lib/options/label.ts";
 import { count, countBetween, rate, seed, size } from "../../lib/options/quantity.ts";
+import { step } from "../../lib/options/step.ts";
 import { choice, file, fileOrStream, flag, protocolName, text } from "../../lib/options/text.ts";
 
 /** Checks what texts mean, that the values come back from what they are shown as, and refusals. */
@@ -61,6 +62,14 @@ test("duration reads numbers with units, in milliseconds", () => {
 
 test("positiveDuration refuses no time at all", () => {
   checkKind(positiveDuration, [["1us", 0.001]], [["0", /no time/], ["0ms", /no time/]]);
+});
+
+test("step reads a number of connections and how long to hold after them", () => {
+  assert.deepEqual(step.parse("1k/10s"), { connections: 1000, holdMs: 10_000 });
+  assert.equal(step.format({ connections: 500, holdMs: 1500 }), "500/1.5s");
+  for (const wrong of ["", "10", "10/", "/1s", "0/1s", "10/0s", "10/1s/2"]) {
+    assert.throws(() => step.parse(wrong), UsageError, wrong);
+  }
 });
 
 test("rate reads numbers per second", () => {
