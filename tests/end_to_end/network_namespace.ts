@@ -1,4 +1,6 @@
+import assert from "node:assert/strict";
 import process from "node:process";
+import { searchPath } from "../programs.ts";
 
 /**
  * A network of its own, with nothing but loopback, in which every port is free. Programs in it are
@@ -26,6 +28,23 @@ export class NetworkNamespace implements Disposable {
   /** What to put in front of a command. */
   get command(): readonly string[] {
     return ["ip", "netns", "exec", this.name];
+  }
+
+  /** Runs a command in it to its end, which has to be a success, and gives what it printed. */
+  async run(command: readonly string[], input = ""): Promise<string> {
+    const child = Bun.spawn([...this.command, ...command], {
+      env: { ...process.env, PATH: searchPath },
+      stdin: new TextEncoder().encode(input),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, err, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    assert.equal(code, 0, `${command.join(" ")}: ${out}${err}`);
+    return out;
   }
 
   [Symbol.dispose](): void {

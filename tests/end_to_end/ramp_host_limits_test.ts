@@ -2,6 +2,7 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { testWith } from "../programs.ts";
+import { conntrackEntries } from "./conntrack_entries.ts";
 import { assertFound, isRoot, serverAddress, TwoHosts } from "./two_hosts.ts";
 
 const inNetwork = (...programs: string[]) => isRoot ? testWith(["ip", ...programs]) : test.skip;
@@ -78,18 +79,6 @@ inNetwork("nft", "conntrack")("a ramp ends at a full connection tracking table",
   assert.equal(ordinary.exitCode, 3);
   assert.match(ordinary.snapshot.verdict.reasons.join(" "), /tracking table of this host is full/);
 }, 60_000);
-
-/** Entries that the kernel does not throw away for new ones, as `conntrack --load-file` reads them. */
-function conntrackEntries(count: number): string {
-  const lines: string[] = [];
-  for (let i = 0; i < count; i++) {
-    lines.push(
-      `-A -p udp --src 10.${i >> 16}.${(i >> 8) & 255}.${i & 255} --dst 203.0.113.1 --sport 1000 ` +
-        `--dport 2000 --timeout 600 --status SEEN_REPLY,ASSURED`,
-    );
-  }
-  return `${lines.join("\n")}\n`;
-}
 
 inNetwork("taskset")("a ramp finds that its own generator is out of CPU", async () => {
   await using hosts = await TwoHosts.make();

@@ -6,7 +6,6 @@ import type { RampReport } from "../../lib/stats/ramp.ts";
 import type { ClientSnapshot } from "../../lib/stats/snapshot.ts";
 import { readSnapshot } from "../cli/client_process.ts";
 import { Directory, Program } from "../interop/program.ts";
-import { searchPath } from "../programs.ts";
 import { holdfast } from "./command_line.ts";
 import { NetworkNamespace } from "./network_namespace.ts";
 
@@ -59,11 +58,10 @@ export class TwoHosts implements AsyncDisposable {
   }
 
   /** Runs a command to its end, which has to be a success. */
-  readonly onClient = (command: readonly string[], input = ""): Promise<void> =>
-    runToEnd([...this.client.command, ...command], input);
+  readonly onClient = (command: readonly string[], input = ""): Promise<string> =>
+    this.client.run(command, input);
 
-  readonly onServer = (command: readonly string[]): Promise<void> =>
-    runToEnd([...this.server.command, ...command]);
+  readonly onServer = (command: readonly string[]): Promise<string> => this.server.run(command);
 
   /** A program that runs until the hosts are gone. */
   start(where: "client" | "server", command: readonly string[]): Program {
@@ -135,21 +133,6 @@ export class TwoHosts implements AsyncDisposable {
     this.client[Symbol.dispose]();
     this.server[Symbol.dispose]();
   }
-}
-
-async function runToEnd(command: readonly string[], input = ""): Promise<void> {
-  const child = Bun.spawn([...command], {
-    env: { ...process.env, PATH: searchPath },
-    stdin: new TextEncoder().encode(input),
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  assert.equal(code, 0, `${command.join(" ")}: ${out}${err}`);
 }
 
 /** What a ramp is expected to have found. */
