@@ -98,7 +98,7 @@ function achieved(snapshot: ClientSnapshot): string[] {
     rows.push(row("message rate", requested, snapshot.achievedRate, formatRate));
   }
   const [header, first, ...rest] = alignRight(rows, [labelColumns - 2, 12, 12, 9]);
-  return [header!, ...hanging(`${first}  `, fates(connections)), ...rest];
+  return [header!, ...hanging(`${first}  `, fates(snapshot)), ...rest];
 }
 
 /** Those that have been open at some time, each counted once. */
@@ -106,12 +106,18 @@ function openedOnce({ opened, reopened = 0 }: ConnectionCounts): number {
   return opened - reopened;
 }
 
-/** What became of the connections, beside their number. */
-function fates({ open, failed, lost, recycled = 0 }: ConnectionCounts): string {
+/**
+ * What became of the connections, beside their number. Where messages are sent, one that ended before
+ * anything was answered on it has been turned away rather than lost, and that is said.
+ */
+function fates({ connections, arrivals }: ClientSnapshot): string {
+  const { open, failed, lost, lostUnused = 0, recycled = 0 } = connections;
+  const areTurnedAway = lostUnused > 0 && arrivals !== "none";
+  const before = areTurnedAway ? ` (${formatCount(lostUnused)} before any answer)` : "";
   return [
     `${formatCount(open)} open`,
     ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
-    ...(lost > 0 ? [`${formatCount(lost)} lost`] : []),
+    ...(lost > 0 ? [`${formatCount(lost)} lost${before}`] : []),
     ...(recycled > 0 ? [`${formatCount(recycled)} recycled`] : []),
   ].join(", ");
 }

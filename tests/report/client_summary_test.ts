@@ -218,6 +218,14 @@ test("clientSummary() of a run that ended in its warm-up says so, and what it se
   assert.doesNotMatch(lines.join("\n"), /messages due/);
 });
 
+test("clientSummary() tells connections that were turned away from those that were in use", () => {
+  const { connections } = clientSnapshot();
+  const lines = clientSummary(clientSnapshot({
+    connections: { ...connections, open: connections.opened - 10, lost: 10, lostUnused: 7 },
+  }));
+  assert.match(lines.join("\n"), /^connections .* 10 lost \(7 before any answer\)$/m);
+});
+
 test("clientSummary() says how many workers there were, and which have ended", () => {
   const lines = clientSummary(clientSnapshot({ workers: workerStates() }));
   assert.match(
