@@ -79,8 +79,9 @@ test("countOrMax and step read what they write", () => {
   assert.equal(countOrMax.parse("max"), Infinity);
   assert.equal(countOrMax.format(Infinity), "max");
   assert.equal(countOrMax.parse("1k"), 1000);
-  for (const text of ["500/10s", "1/0", "20000/1m"]) {
+  for (const text of ["500/10s", "1/1ms", "20000/1m"]) {
     assert.equal(step.format(step.parse(text)), text);
   }
   assert.throws(() => step.parse("500/10s/1"), /is not a step/);
+  assert.throws(() => step.parse("500/0"), /is no time at all/);
 });

@@ -27,8 +27,15 @@ export class BusyServer implements AsyncDisposable {
     private readonly directory: Directory,
   ) {}
 
-  /** Resolves when every client has measured for a while. */
-  static async start(names: readonly TargetName[]): Promise<BusyServer> {
+  /**
+   * Resolves when every client has measured for a while.
+   *
+   * @param more further options of every client.
+   */
+  static async start(
+    names: readonly TargetName[],
+    more: readonly string[] = [],
+  ): Promise<BusyServer> {
     const directory = new Directory();
     const certificates = join(directory.path, "made");
     const server = await ChildServer.start([
@@ -40,7 +47,7 @@ export class BusyServer implements AsyncDisposable {
     const args = [...load, "-t", `${durationMs}ms`, "--timeout", "2s"].map(String);
     const clients = new Map(names.map((name, index) => {
       const options = optionsFor(name, join(certificates, "ca.pem"));
-      return [name, startClient([endpoints[index]!, ...options, ...args])];
+      return [name, startClient([endpoints[index]!, ...options, ...args, ...more])];
     }));
     const busy = new BusyServer(server, endpoints, clients, directory);
     await server.snapshotWith("every client is busy", ({ endpoints }) => {
@@ -54,6 +61,12 @@ export class BusyServer implements AsyncDisposable {
     this.#endedAtMs = Date.now();
     this.server.kill(signal);
     return await this.server.ended();
+  }
+
+  /** The server stands still: it is there, and answers nothing. */
+  freeze(): void {
+    this.#endedAtMs = Date.now();
+    this.server.kill("SIGSTOP");
   }
 
   /**

@@ -110,7 +110,9 @@ test("measuresRamp: the run ends on time, with connections not attempted yet", a
     measuresRamp: true,
   });
   const { attempted, opened } = snapshot.connections;
-  assert.ok(attempted >= 8 && attempted <= 11 && opened === attempted, `${attempted} ${opened}`);
+  // The last one may have been attempted at the very end.
+  const isOnTime = attempted >= 8 && attempted <= 11 && opened >= attempted - 1;
+  assert.ok(isOnTime, `${attempted} ${opened}`);
   assert.equal(snapshot.steadyMs, 500);
   assert.equal(snapshot.steady.answered, snapshot.steady.due);
 });
