@@ -30,8 +30,10 @@ export async function work(
     plan: { ...loadSettings(settings, job.scheduleText), share },
     dialing: dialSettings(settings, job.sources),
     run: job.run,
-    second: (interval, _startNs, endNs, snapshot) =>
-      channel.send({ type: "report", report: reportOf(snapshot, interval, endNs) }),
+    second(interval, _startNs, endNs, snapshot) {
+      channel.send({ type: "report", report: reportOf(snapshot, interval, endNs) });
+      if (snapshot.phase === "done") channel.send({ type: "closing" });
+    },
     settled: () => channel.send({ type: "settled" }),
   });
 

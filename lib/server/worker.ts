@@ -35,6 +35,7 @@ export async function work(
     reportEveryMs,
   );
   await stopped.promise;
+  channel.send({ type: "closing" });
   await serving.stop();
   clearInterval(reports);
   channel.send({ type: "done", report: serving.snapshot() });

@@ -28,6 +28,8 @@ export type FromWorker<Report> =
   | { readonly type: "report"; readonly report: Report }
   /** A line for the user. */
   | { readonly type: "note"; readonly line: string }
+  /** What was to be done is over; many connections are still to be closed, which can take a while. */
+  | { readonly type: "closing" }
   /** The job is done; nothing follows. */
   | { readonly type: "done"; readonly report: Report };
 

@@ -10,12 +10,14 @@ const sourceEntry = join(import.meta.dir, "../cli/executable.ts");
 const startTimeoutMs = 60_000;
 /** A worker that runs says something every second; one that says nothing for so long hangs. */
 const silenceMs = 30_000;
+/** While it closes its connections: 53 workers took half a minute for a million, on 2 cores. */
+const closingMs = 300_000;
 const watchEveryMs = 5_000;
 /** How much of what a worker wrote to stderr is kept for the report of its end. */
 const keptErrorCharacters = 2_000;
 
 export interface WorkerHandlers<Report> {
-  /** Everything but `ready` and what is said before it. */
+  /** Everything but `ready`, what is said before it, and `closing`. */
   message(message: FromWorker<Report>): void;
   /** The process has gone without being asked to. */
   ended(reason: string): void;
@@ -39,6 +41,7 @@ export class WorkerProcess<Report> {
   #errorText = "";
   /** When it last said something; Infinity while it need not. */
   #heardAtMs = Infinity;
+  #mayBeSilentMs = silenceMs;
   /** Why it was killed from here. */
   #fault: string | undefined;
 
@@ -124,7 +127,10 @@ export class WorkerProcess<Report> {
   #received(message: FromWorker<Report>): void {
     if (this.#isReleased) return;
     if (message.type === "report") this.#heardAtMs = performance.now();
-    if (message.type === "ready") {
+    if (message.type === "closing") {
+      this.#heardAtMs = performance.now();
+      this.#mayBeSilentMs = closingMs;
+    } else if (message.type === "ready") {
       this.#isReady = true;
       this.#start.resolve(message.report);
     } else if (message.type === "failed" && !this.#isReady) {
@@ -143,7 +149,9 @@ export class WorkerProcess<Report> {
 
   #lookForSilence(): void {
     const silentMs = performance.now() - this.#heardAtMs;
-    if (silentMs > silenceMs) this.#fail(`no sign of life for ${Math.round(silentMs / 1000)} s`);
+    if (silentMs > this.#mayBeSilentMs) {
+      this.#fail(`no sign of life for ${Math.round(silentMs / 1000)} s`);
+    }
   }
 
   async #awaitEnd(): Promise<void> {
