@@ -24,9 +24,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ["options", "stats", "host", "codec", "transport", "load", "report", "workers"],
   doctor: ["options", "stats", "host", "transport", "report"],
   results: ["options", "stats", "host", "report"],
+  p2p: ["options", "stats", "host", "codec", "transport", "load", "report", "workers"],
   cli: [
     ...["options", "stats", "host", "codec", "transport", "load", "report", "workers"],
-    ...["server", "client", "doctor", "results"],
+    ...["server", "client", "doctor", "results", "p2p"],
   ],
 };
 
