@@ -1,6 +1,5 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { totalmem } from "node:os";
 import { parseMemTotal, parseVmSize, readMemoryFigures } from "../../lib/host/memory_figures.ts";
 import { brokenTexts, isCount } from "./broken_text.ts";
 
@@ -33,7 +32,6 @@ test("parseMemTotal() and parseVmSize() take broken text without error or nonsen
 
 test("readMemoryFigures() reads this host", () => {
   const figures = readMemoryFigures();
-  assert.equal(figures.totalBytes, totalmem());
   assert.ok(figures.availableBytes > 0 && figures.availableBytes < figures.totalBytes);
   assert.equal(figures.usedBytes + figures.availableBytes, figures.totalBytes);
   if (process.platform !== "linux") return;
