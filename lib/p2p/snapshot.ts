@@ -69,6 +69,8 @@ export interface ReceiveCounts {
   messages: number;
   /** Of those, headers included. */
   bytes: number;
+  /** Size of the last of those, header included; 0 before the first. */
+  lastBytes: number;
   refused: Record<RefusalReason, number>;
 }
 
@@ -223,7 +225,7 @@ export function emptyBroadcastCounts(): BroadcastCounts {
 }
 
 export function emptyReceiveCounts(): ReceiveCounts {
-  return { messages: 0, bytes: 0, refused: zeroCounts(refusalReasons) };
+  return { messages: 0, bytes: 0, lastBytes: 0, refused: zeroCounts(refusalReasons) };
 }
 
 export function emptyEventCounts(): Record<NetworkEventType, number> {

@@ -1,4 +1,4 @@
-import type { NodeSnapshot } from "../snapshot.ts";
+import type { NodeHistograms, NodeSnapshot } from "../snapshot.ts";
 import type { NodeObserver } from "./node_observer.ts";
 import type { BroadcastNodeSettings } from "./node_settings.ts";
 
@@ -17,6 +17,8 @@ export interface RunningNode {
   begin(atNs?: number): void;
   /** All that is known now; histograms are copies. */
   snapshot(): NodeSnapshot;
+  /** What was recorded in the last minute, as copies: `windows` of `metrics/node_durations.ts`. */
+  windows(): NodeHistograms;
   /** Resolves when the plan of `explore` is over; never in other modes. */
   readonly planned: Promise<void>;
   /** Ends the plan: nothing further falls due, and what was due is awaited for `drainMs` at most. */
