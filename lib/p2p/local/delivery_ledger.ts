@@ -118,7 +118,10 @@ export class DeliveryLedger {
     this.#sorted = new Float64Array(nodes);
   }
 
-  /** A node says that it has broadcast a message. */
+  /**
+   * A node says that it has broadcast a message. It must say so before the message is forgotten: half
+   * a million later ones are there first, or more.
+   */
   sent(sender: number, index: number, dueNs: number): void {
     if (this.#find(sender, index, dueNs) >= 0) return;
     const message = this.#add(sender, index, dueNs);
@@ -150,6 +153,12 @@ export class DeliveryLedger {
     } else {
       this.#deliver(message, node, sender, arrivedNs - dueNs);
     }
+  }
+
+  /** A node says that further copies of messages that it had have arrived. */
+  duplicated(node: number, copies: number): void {
+    this.counts.duplicated += copies;
+    this.nodes[node]!.duplicated += copies;
   }
 
   /** What has not arrived until now is lost, or unknown; nothing is in flight then. */
@@ -210,12 +219,8 @@ export class DeliveryLedger {
   }
 
   #again(node: number, earlierNs: number): void {
-    if (earlierNs < this.#outages.lastStartNs(node)) {
-      this.counts.receivedAgain++;
-    } else {
-      this.counts.duplicated++;
-      this.nodes[node]!.duplicated++;
-    }
+    if (earlierNs < this.#outages.lastStartNs(node)) this.counts.receivedAgain++;
+    else this.duplicated(node, 1);
   }
 
   /** Nothing more is expected of the message. */
