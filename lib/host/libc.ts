@@ -18,6 +18,8 @@ const ipprotoIp = 0;
 const ipRecverr = 11;
 const ipprotoIpv6 = 41;
 const ipv6Recverr = 25;
+const prSetPdeathsig = 1;
+const sigkill = 9;
 const prSetTimerslack = 29;
 const rlimitNofile = 7;
 const pollIn = 1;
@@ -152,6 +154,17 @@ export function ignoreIcmpErrors(fd: number): boolean {
 export function setTimerSlack(ns: number): boolean {
   const symbols = libc();
   return symbols !== null && symbols.prctl(prSetTimerslack, Math.max(1, ns), 0, 0, 0) === 0;
+}
+
+/**
+ * Has the kernel kill this process when the one that started it has gone, whatever either of them is
+ * doing then (prctl(2) PR_SET_PDEATHSIG). One that has gone already is not noticed.
+ *
+ * @returns whether the kernel took it; false too where there is no libc.
+ */
+export function dieWithParent(): boolean {
+  const symbols = libc();
+  return symbols !== null && symbols.prctl(prSetPdeathsig, sigkill, 0, 0, 0) === 0;
 }
 
 /** `struct pollfd` in the first 8 bytes, `struct timespec` in the last 16. */

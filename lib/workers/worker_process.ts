@@ -7,12 +7,19 @@ import { unpackError } from "./worker_error.ts";
 /** Where a worker from source begins; the compiled executable begins there by itself. */
 const sourceEntry = join(import.meta.dir, "../cli/executable.ts");
 
-const startTimeoutMs = 60_000;
-/** A worker that runs says something every second; one that says nothing for so long hangs. */
-const silenceMs = 30_000;
+/** How long a worker may take. */
+export interface WorkerLimits {
+  /** Until it is ready. */
+  readonly startMs: number;
+  /** A worker that runs says something every second; one that says nothing for so long hangs. */
+  readonly silenceMs: number;
+}
+
+const usualLimits: WorkerLimits = { startMs: 60_000, silenceMs: 30_000 };
 /** While it closes its connections: 53 workers took half a minute for a million, on 2 cores. */
 const closingMs = 300_000;
-const watchEveryMs = 5_000;
+/** The time in which it must be heard of is looked at so many times. */
+const looksPerSilence = 6;
 /** How much of what a worker wrote to stderr is kept for the report of its end. */
 const keptErrorCharacters = 2_000;
 
@@ -21,6 +28,8 @@ export interface WorkerHandlers<Report> {
   message(message: FromWorker<Report>): void;
   /** The process has gone without being asked to. */
   ended(reason: string): void;
+  /** What it wrote to stderr, as it comes, to the last byte also when it was killed. */
+  errorText?(chunk: Uint8Array): void;
 }
 
 /**
@@ -41,7 +50,7 @@ export class WorkerProcess<Report> {
   #errorText = "";
   /** When it last said something; Infinity while it need not. */
   #heardAtMs = Infinity;
-  #mayBeSilentMs = silenceMs;
+  #mayBeSilentMs: number;
   /** Why it was killed from here. */
   #fault: string | undefined;
 
@@ -54,11 +63,12 @@ export class WorkerProcess<Report> {
   static async start<Report>(
     job: Job,
     handlers: WorkerHandlers<Report>,
+    limits: WorkerLimits = usualLimits,
   ): Promise<{ worker: WorkerProcess<Report>; report: Report }> {
-    const worker = new WorkerProcess(job, handlers);
+    const worker = new WorkerProcess(job, handlers, limits);
     const timer = setTimeout(
-      () => worker.#fail(`not ready within ${startTimeoutMs / 1000} s`),
-      startTimeoutMs,
+      () => worker.#fail(`not ready within ${limits.startMs / 1000} s`),
+      limits.startMs,
     );
     try {
       return { worker, report: await worker.#start.promise };
@@ -71,8 +81,9 @@ export class WorkerProcess<Report> {
     }
   }
 
-  private constructor(job: Job, handlers: WorkerHandlers<Report>) {
+  private constructor(job: Job, handlers: WorkerHandlers<Report>, { silenceMs }: WorkerLimits) {
     this.#handlers = handlers;
+    this.#mayBeSilentMs = silenceMs;
     const entry = Bun.isStandaloneExecutable ? [] : ["--no-warnings", sourceEntry];
     try {
       this.#child = Bun.spawn([process.execPath, ...entry, workerCommand], {
@@ -88,7 +99,7 @@ export class WorkerProcess<Report> {
     }
     this.pid = this.#child.pid;
     this.gone = this.#awaitEnd();
-    this.#watch = setInterval(() => this.#lookForSilence(), watchEveryMs);
+    this.#watch = setInterval(() => this.#lookForSilence(), silenceMs / looksPerSilence);
     this.#sendJob(job);
   }
 
@@ -187,6 +198,7 @@ export class WorkerProcess<Report> {
     for await (const chunk of this.#child.stderr) {
       const text = this.#errorText + decoder.decode(chunk, { stream: true });
       this.#errorText = text.slice(-keptErrorCharacters);
+      this.#handlers.errorText?.(chunk);
     }
   }
 }

@@ -259,9 +259,9 @@ test("without a C library every function says so, and none throws", () => {
      console.log(JSON.stringify([
        libc.hasLibc(), libc.setListenBacklog(1, 1), libc.setReceiveBuffer(1, 1),
        libc.setSendBuffer(1, 1), libc.setTimerSlack(1), libc.waitForEvents(0, 5e9),
-       libc.findEpollFd(), libc.setFdLimits({ soft, hard }), soft > 0 && hard >= soft,
+       libc.findEpollFd(), libc.dieWithParent(), libc.setFdLimits({ soft, hard }), soft > 0 && hard >= soft,
      ]));`,
   ]);
-  const results = [false, false, -1, -1, false, -1, -1, false, true];
+  const results = [false, false, -1, -1, false, -1, -1, false, false, true];
   assert.deepEqual(JSON.parse(child.stdout.toString()), results, child.stderr.toString());
 });

@@ -69,6 +69,17 @@ test("ended() tells what ended a worker", async () => {
   }
 }, 20_000);
 
+test("a worker that stands still is ended", async () => {
+  const { ends, handlers } = collecting();
+  const job = serverJob("tcp://127.0.0.1:0");
+  const limits = { startMs: 20_000, silenceMs: 600 };
+  const { worker } = await WorkerProcess.start(job, handlers, limits);
+  worker.send({ type: "start", atNs: 0 });
+  process.kill(worker.pid, "SIGSTOP");
+  await worker.gone;
+  assert.match(ends.join(), /^no sign of life for \d+ s$/);
+}, 20_000);
+
 test("start() throws what keeps a worker from beginning, and leaves none behind", async () => {
   const { handlers } = collecting();
   await assert.rejects(WorkerProcess.start(serverJob("tcp://192.0.2.1:1"), handlers), (error) => {
