@@ -38,26 +38,30 @@ export interface SnapshotJsonOptions {
   readonly encoded: boolean;
 }
 
+/** A histogram as a plain object for `JSON.stringify`. */
+export function histogramToJson(
+  histogram: Histogram,
+  { encoded }: SnapshotJsonOptions,
+): HistogramJson {
+  return { ...summarize(histogram), ...(encoded ? { encoded: histogram.encode() } : {}) };
+}
+
 /**
  * A snapshot as a plain object for `JSON.stringify`. Figures that do not exist (NaN: the percentile
  * of nothing) become `null` there.
  */
-export function snapshotToJson(snapshot: Snapshot, { encoded }: SnapshotJsonOptions): SnapshotJson {
+export function snapshotToJson(snapshot: Snapshot, options: SnapshotJsonOptions): SnapshotJson {
   if (snapshot.role === "server") return snapshot;
-  const histogramToJson = (histogram: Histogram): HistogramJson => ({
-    ...summarize(histogram),
-    ...(encoded ? { encoded: histogram.encode() } : {}),
-  });
   const { response, service, connect, reconnect, scheduleError, lateness } = snapshot.histograms;
   return {
     ...snapshot,
     histograms: {
-      response: histogramToJson(response),
-      service: histogramToJson(service),
-      connect: histogramToJson(connect),
-      ...(reconnect === undefined ? {} : { reconnect: histogramToJson(reconnect) }),
-      scheduleError: histogramToJson(scheduleError),
-      lateness: histogramToJson(lateness),
+      response: histogramToJson(response, options),
+      service: histogramToJson(service, options),
+      connect: histogramToJson(connect, options),
+      ...(reconnect === undefined ? {} : { reconnect: histogramToJson(reconnect, options) }),
+      scheduleError: histogramToJson(scheduleError, options),
+      lateness: histogramToJson(lateness, options),
     },
   };
 }

@@ -40,7 +40,11 @@ export function parsePrometheusText(text: string): ReadonlyMap<string, ParsedFam
       assert.ok(!families.has(family), `${family} comes twice`);
       const samples: ParsedSample[] = [];
       current = { family, samples, type: typeLine[2]! };
-      families.set(family, { type: typeLine[2] as ParsedFamily["type"], help: help!.text, samples });
+      families.set(family, {
+        type: typeLine[2] as ParsedFamily["type"],
+        help: help!.text,
+        samples,
+      });
       help = undefined;
     } else {
       assert.ok(current !== undefined, `no TYPE line before: ${line}`);
