@@ -13,7 +13,7 @@ const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 test("encodeRequest() and encodeAnswer() write pinned bytes", () => {
   assert.equal(hexOf(encodeRequest(0xdeadbeef)), "deadbeef");
   const answer = encodeAnswer(7, 1_790_000_000_123_456_789n, 1_790_000_000_123_456_790n);
-  assert.equal(hexOf(answer), "00000007" + "18d758361c1e6d15" + "18d758361c1e6d16");
+  assert.equal(hexOf(answer), "00000007" + "18d75b842b4ecd15" + "18d75b842b4ecd16");
   assert.deepEqual([encodeRequest(0).length, answer.length], [requestBytes, answerBytes]);
 });
 
