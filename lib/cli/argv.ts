@@ -4,7 +4,7 @@ import { oneOf, quote } from "../options/kind.ts";
 import type { GivenText, GivenTexts } from "../options/resolve.ts";
 import { type AnyRow, hasBare, isFlag } from "../options/row.ts";
 import type { Command } from "./command.ts";
-import { commandHelp, overviewHelp } from "./help.ts";
+import { commandHelp, groupHelp, overviewHelp } from "./help.ts";
 
 /** What the arguments ask for. */
 export type Invocation =
@@ -31,6 +31,22 @@ export function readArgv(
   commands: readonly Command[],
   version: string,
 ): Invocation {
+  return readWords(withWholeName(argv, commands), commands, version);
+}
+
+/** The arguments with a command of two words (`p2p node`) as one, which the parser knows it by. */
+function withWholeName(argv: readonly string[], commands: readonly Command[]): readonly string[] {
+  const at = argv[0] === "help" ? 1 : 0;
+  const name = argv.slice(at, at + 2).join(" ");
+  if (!commands.some((command) => command.name === name)) return argv;
+  return [...argv.slice(0, at), name, ...argv.slice(at + 2)];
+}
+
+function readWords(
+  argv: readonly string[],
+  commands: readonly Command[],
+  version: string,
+): Invocation {
   let invocation: Invocation | undefined;
   let printed = "";
   const program = new Parser("holdfast")
@@ -49,8 +65,20 @@ export function readArgv(
     .action(() => {
       invocation = { action: "reference" };
     });
+  for (const group of groupsOf(commands)) {
+    program.command(group, { hidden: true })
+      .argument("[command]")
+      .configureHelp({ formatHelp: () => groupHelp(group, commands) })
+      .action((name: string | undefined) => {
+        if (name !== undefined) throw unknownCommand(`${group} ${name}`, group, commands);
+        invocation = { action: "no-command", text: groupHelp(group, commands) };
+      });
+  }
   for (const command of commands) {
-    const parser = program.command(command.name)
+    // Not program.command(name), which takes what follows a space for an argument.
+    const parser = program.createCommand(command.name);
+    program.addCommand(parser);
+    parser.copyInheritedSettings(program)
       .argument(`[${command.arguments.name}...]`)
       .configureHelp({ formatHelp: () => commandHelp(command) })
       .action((positional: string[]) => {
@@ -91,13 +119,27 @@ function withBareValues(argv: readonly string[], commands: readonly Command[]): 
 
 function helpOn(name: string | undefined, commands: readonly Command[]): string {
   if (name === undefined) return overviewHelp(commands);
+  if (groupsOf(commands).includes(name)) return groupHelp(name, commands);
   const command = commands.find((command) => command.name === name);
-  if (command === undefined) {
-    throw new UsageError(
-      `there is no command ${quote(name)}; use ${oneOf(commands.map(({ name }) => name))}`,
-    );
-  }
+  if (command === undefined) throw unknownCommand(name, undefined, commands);
   return commandHelp(command);
+}
+
+/** The first words of the commands of two words. */
+function groupsOf(commands: readonly Command[]): string[] {
+  const firstWords = commands.map(({ name }) => name.split(" "))
+    .flatMap(([first, second]) => first === undefined || second === undefined ? [] : [first]);
+  return [...new Set(firstWords)];
+}
+
+function unknownCommand(
+  name: string,
+  group: string | undefined,
+  commands: readonly Command[],
+): UsageError {
+  const candidates = commands.map(({ name }) => name)
+    .filter((candidate) => group === undefined || candidate.startsWith(`${group} `));
+  return new UsageError(`there is no command ${quote(name)}; use ${oneOf(candidates)}`);
 }
 
 function addOptions(parser: Parser, row: AnyRow): void {

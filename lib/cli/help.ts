@@ -34,6 +34,20 @@ export function overviewHelp(commands: readonly Command[]): string {
   ].join("\n");
 }
 
+/** What `holdfast <group> --help` prints: the commands that begin with this word. */
+export function groupHelp(group: string, commands: readonly Command[]): string {
+  const members = commands.filter(({ name }) => name.startsWith(`${group} `));
+  const nameWidth = Math.max(...members.map(({ name }) => name.length));
+  return [
+    `Usage: holdfast ${group} <command> [options]`,
+    "",
+    "Commands:",
+    ...members.map(({ name, summary }) => `  ${name.padEnd(nameWidth)}  ${summary}`),
+    "",
+    `holdfast ${group} <command> --help shows the options of one.`,
+  ].join("\n");
+}
+
 /** What `holdfast <command> --help` prints: options by category, then real command lines. */
 export function commandHelp(command: Command): string {
   const { name, summary, rows, examples } = command;

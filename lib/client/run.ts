@@ -3,6 +3,7 @@ import type { CommandLine } from "../options/command_line.ts";
 import { serveStats, type StatsServer } from "../report/http.ts";
 import type { Io } from "../report/io.ts";
 import { identityOf } from "../report/run_identity.ts";
+import { snapshotView } from "../report/stats_view.ts";
 import { parseExpectation } from "../stats/expectations.ts";
 import { formatElapsed } from "../stats/figures.ts";
 import type { ClientSnapshot } from "../stats/snapshot.ts";
@@ -168,7 +169,12 @@ function serve(
   const address = settings.statsAddress;
   if (address === "off") return undefined;
   const { host: hostname, port } = address;
-  const stats = serveStats({ hostname, port, isExact: given.has("statsAddress"), read });
+  const stats = serveStats({
+    hostname,
+    port,
+    isExact: given.has("statsAddress"),
+    view: snapshotView(read),
+  });
   if (!settings.quiet) io.note(`statistics on ${stats.url}`);
   return stats;
 }

@@ -8,6 +8,8 @@ import type { Reference } from "./reference.ts";
 export interface Declaration<T> {
   /** Without dashes: `connect-rate`. The environment variable is `HOLDFAST_CONNECT_RATE`. */
   readonly name: string;
+  /** The name of its environment variable, where it is not the usual one. */
+  readonly environment?: string;
   /** One letter. */
   readonly short?: string;
   readonly kind: Kind<T>;
@@ -90,5 +92,5 @@ export function hasBare(row: AnyRow): boolean {
 
 /** The name of the environment variable that sets the option. */
 export function environmentName(row: AnyRow): string {
-  return `HOLDFAST_${row.name.toUpperCase().replaceAll("-", "_")}`;
+  return row.environment ?? `HOLDFAST_${row.name.toUpperCase().replaceAll("-", "_")}`;
 }

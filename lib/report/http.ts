@@ -1,11 +1,7 @@
 import { type Context, Hono } from "hono";
 import { HostLimitError, messageOf } from "../errors.ts";
-import type { Histogram } from "../stats/histogram.ts";
-import { summarize } from "../stats/histogram_summary.ts";
-import type { Snapshot } from "../stats/snapshot.ts";
-import { snapshotToJson } from "../stats/snapshot_json.ts";
-import livePage from "./live_page.html" with { type: "text" };
-import { prometheusContentType, prometheusText } from "./prometheus.ts";
+import { prometheusContentType } from "./exposition.ts";
+import type { StatsView } from "./stats_view.ts";
 
 export interface StatsServerSettings {
   readonly hostname: string;
@@ -13,8 +9,7 @@ export interface StatsServerSettings {
   readonly port: number;
   /** Where the port is taken: an error, or (when left out) the next free one of the 49 after it. */
   readonly isExact?: boolean;
-  /** The state of now. Called only when somebody asks. */
-  readonly read: () => Snapshot;
+  readonly view: StatsView;
 }
 
 export interface StatsServer {
@@ -35,9 +30,9 @@ const eventIntervalMs = 1_000;
  * @throws {HostLimitError} no port is free, or the address cannot be bound.
  */
 export function serveStats(settings: StatsServerSettings): StatsServer {
-  const { hostname, port, isExact = false, read } = settings;
-  const events = new EventStream(read);
-  const app = makeApp(read, events, isLoopback(hostname));
+  const { hostname, port, isExact = false, view } = settings;
+  const events = new EventStream(view);
+  const app = makeApp(view, events, isLoopback(hostname));
   const lastPort = port === 0 || isExact ? port : Math.min(port + portsToTry - 1, 65_535);
   for (let candidate = port; candidate <= lastPort; candidate++) {
     try {
@@ -76,7 +71,7 @@ export function serveStats(settings: StatsServerSettings): StatsServer {
   );
 }
 
-function makeApp(read: () => Snapshot, events: EventStream, loopbackOnly: boolean): Hono {
+function makeApp(view: StatsView, events: EventStream, loopbackOnly: boolean): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     // A page of another site can make its own name point to 127.0.0.1 and then read what is served
@@ -94,15 +89,16 @@ function makeApp(read: () => Snapshot, events: EventStream, loopbackOnly: boolea
       "Content-Security-Policy",
       "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'",
     );
-    // The declaration of Bun takes every .html for a bundle; with type "text" it is the text.
-    return context.html(livePage as unknown as string);
+    return context.html(view.page);
   });
   app.get("/stats", (context: Context) => {
     const encoded = ["1", "true"].includes(context.req.query("encoded") ?? "");
-    return context.json(snapshotToJson(read(), { encoded }));
+    return context.body(JSON.stringify(view.stats({ encoded })), 200, {
+      "Content-Type": "application/json",
+    });
   });
   app.get("/metrics", (context) => {
-    return context.body(prometheusText(read()), 200, { "Content-Type": prometheusContentType });
+    return context.body(view.metrics(), 200, { "Content-Type": prometheusContentType });
   });
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get(
@@ -116,16 +112,16 @@ function makeApp(read: () => Snapshot, events: EventStream, loopbackOnly: boolea
   return app;
 }
 
-/** One snapshot a second for all who listen. Its timer runs only while somebody does. */
+/** One event a second for all who listen. Its timer runs only while somebody does. */
 class EventStream {
-  readonly #read: () => Snapshot;
+  readonly #view: StatsView;
   readonly #listeners = new Set<ReadableStreamDefaultController<Uint8Array>>();
   readonly #encoder = new TextEncoder();
   #timer: ReturnType<typeof setInterval> | undefined;
-  #last: { readonly elapsedMs: number; readonly response: Histogram } | undefined;
+  #next: (() => object) | undefined;
 
-  constructor(read: () => Snapshot) {
-    this.#read = read;
+  constructor(view: StatsView) {
+    this.#view = view;
   }
 
   /** A stream that begins with the state of now. */
@@ -135,7 +131,7 @@ class EventStream {
       start: (controller) => {
         listener = controller;
         this.#listeners.add(controller);
-        controller.enqueue(this.#event({ ...snapshotToJson(this.#read(), { encoded: false }) }));
+        controller.enqueue(this.#event(this.#view.stats({ encoded: false })));
         this.#timer ??= setInterval(() => this.#publish(), eventIntervalMs);
       },
       cancel: () => this.#forget(listener),
@@ -150,31 +146,15 @@ class EventStream {
   }
 
   #publish(): void {
-    const snapshot = this.#read();
-    const event = this.#event({
-      ...snapshotToJson(snapshot, { encoded: false }),
-      interval: this.#interval(snapshot),
-    });
+    this.#next ??= this.#view.events();
+    const event = this.#event(this.#next());
     for (const listener of this.#listeners) {
       // Who does not read gets no further events until it has; nothing piles up here.
       if ((listener.desiredSize ?? 0) > 0) listener.enqueue(event);
     }
   }
 
-  /** Response times since the event before, which the totals of a snapshot do not show. */
-  #interval(snapshot: Snapshot): unknown {
-    if (snapshot.role !== "client") return undefined;
-    const last = this.#last;
-    const { elapsedMs, histograms: { response } } = snapshot;
-    this.#last = { elapsedMs, response: response.copy() };
-    if (last === undefined || response.count < last.response.count) return undefined;
-    return {
-      lengthMs: elapsedMs - last.elapsedMs,
-      response: summarize(response.since(last.response)),
-    };
-  }
-
-  #event(data: unknown): Uint8Array {
+  #event(data: object): Uint8Array {
     return this.#encoder.encode(`data: ${JSON.stringify(data)}\n\n`);
   }
 
@@ -183,7 +163,7 @@ class EventStream {
     if (this.#listeners.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#last = undefined;
+    this.#next = undefined;
   }
 }
 

@@ -1,5 +1,4 @@
 import { failureKinds } from "../stats/failure.ts";
-import type { Histogram } from "../stats/histogram.ts";
 import type {
   ClientSnapshot,
   FailureCount,
@@ -11,17 +10,7 @@ import type {
   Snapshot,
   WorkerState,
 } from "../stats/snapshot.ts";
-
-/** The content type that goes with `prometheusText`. */
-export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
-
-type Labels = Readonly<Record<string, string>>;
-
-/** Upper bounds of the buckets of times, in seconds: 1, 2.5 and 5 of every power of ten. */
-const boundsSeconds = [-5, -4, -3, -2, -1, 0, 1].flatMap((power) =>
-  ["1", "2.5", "5"].map((digits) => Number(`${digits}e${power}`))
-);
-const boundsNs = boundsSeconds.map((seconds) => seconds * 1e9);
+import { Exposition, type Labels, type Sample } from "./exposition.ts";
 
 const phases: readonly Phase[] = ["ramp", "warmup", "steady", "drain", "done"];
 
@@ -33,7 +22,7 @@ const phases: readonly Phase[] = ["ramp", "warmup", "steady", "drain", "done"];
  * Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4).
  */
 export function prometheusText(snapshot: Snapshot): string {
-  const text = new Exposition(`holdfast_${snapshot.role}`);
+  const text = new Exposition(`holdfast_${snapshot.role}_`);
   const { version, startedAt, labels } = snapshot.run;
   const about = snapshot.role === "client"
     ? { endpoint: snapshot.endpoint, codec: snapshot.codec, arrivals: snapshot.arrivals }
@@ -65,12 +54,12 @@ function workers(text: Exposition, states: readonly WorkerState[]): void {
     "Open connections of each worker",
     each(({ open }) => open),
   );
-  text.counter(
+  text.total(
     "worker_cpu_seconds",
     "CPU time of each worker",
     each(({ cpuSeconds }) => cpuSeconds),
   );
-  text.counter(
+  text.total(
     "worker_ends",
     "Times that each worker ended before it was asked to",
     each(({ ends }) => ends.length),
@@ -86,25 +75,25 @@ function client(text: Exposition, snapshot: ClientSnapshot): void {
   );
   text.gauge("connections_requested", "Connections to be held", [[{}, connections.requested]]);
   text.gauge("connections_open", "Connections open now", [[{}, connections.open]]);
-  text.counter("connections_attempted", "Connections attempted", [[{}, connections.attempted]]);
-  text.counter("connections_opened", "Connections that were opened", [[{}, connections.opened]]);
-  text.counter("connections_failed", "Connections that never opened", [[{}, connections.failed]]);
-  text.counter("connections_lost", "Connections that ended unasked", [[{}, connections.lost]]);
+  text.total("connections_attempted", "Connections attempted", [[{}, connections.attempted]]);
+  text.total("connections_opened", "Connections that were opened", [[{}, connections.opened]]);
+  text.total("connections_failed", "Connections that never opened", [[{}, connections.failed]]);
+  text.total("connections_lost", "Connections that ended unasked", [[{}, connections.lost]]);
   upkeep(text, snapshot);
   ramp(text, snapshot);
   failures(text, "connection_failures", connections.failures);
   messageCounters(text, messages);
-  text.counter(
+  text.total(
     "anomalies",
     "Answers that a correct peer and path would not have sent",
     Object.entries(anomalies).map(([kind, count]) => [{ kind }, count]),
   );
-  text.counter(
+  text.total(
     "answer_statuses",
     "What the answers said",
     Object.entries(snapshot.answerStatuses).map(([status, count]) => [{ status }, count]),
   );
-  text.counter("bytes", "Payload bytes", [
+  text.total("bytes", "Payload bytes", [
     [{ direction: "sent" }, bytes.sent],
     [{ direction: "received" }, bytes.received],
   ]);
@@ -121,7 +110,7 @@ function client(text: Exposition, snapshot: ClientSnapshot): void {
   text.times("connect", "From the attempt to the open connection", histograms.connect);
   text.times("schedule_error", "From the intended time to the send", histograms.scheduleError);
   text.times("lateness", "Of the generator itself", histograms.lateness);
-  text.counter("held_back_sends", "Sends that the target held up in the steady phase", [[
+  text.total("held_back_sends", "Sends that the target held up in the steady phase", [[
     {},
     generator.heldBackSends,
   ]]);
@@ -160,10 +149,10 @@ function ramp(text: Exposition, { ramp, overdue }: ClientSnapshot): void {
 function upkeep(text: Exposition, { connections, outages, servers, histograms }: ClientSnapshot) {
   const { reopened, recycled } = connections;
   if (reopened !== undefined) {
-    text.counter("connections_reopened", "Connections opened again", [[{}, reopened]]);
+    text.total("connections_reopened", "Connections opened again", [[{}, reopened]]);
   }
   if (recycled !== undefined) {
-    text.counter("connections_recycled", "Connections closed to be opened again", [[{}, recycled]]);
+    text.total("connections_recycled", "Connections closed to be opened again", [[{}, recycled]]);
   }
   if (histograms.reconnect !== undefined) {
     text.times("reconnect", "The same of connections opened again", histograms.reconnect);
@@ -176,7 +165,7 @@ function upkeep(text: Exposition, { connections, outages, servers, histograms }:
     );
   }
   if (outages === undefined) return;
-  text.counter("outages", "Times in which connections were down", [[{}, outages.total]]);
+  text.total("outages", "Times in which connections were down", [[{}, outages.total]]);
   const down = outages.list.reduce((sum, outage) => sum + (outage.isOver ? 0 : outage.down), 0);
   text.gauge("connections_down", "Lost connections that are not back", [[{}, down]]);
   const last = outages.list.at(-1);
@@ -202,16 +191,16 @@ function upkeep(text: Exposition, { connections, outages, servers, histograms }:
 
 function messageCounters(text: Exposition, messages: MessageCounts): void {
   const { lost, unsent } = messages;
-  text.counter("messages_due", "Messages that the plan called for", [[{}, messages.due]]);
-  text.counter("messages_sent", "Messages sent", [[{}, messages.sent]]);
-  text.counter("messages_answered", "Messages answered", [[{}, messages.answered]]);
-  text.counter("messages_lost", "Messages sent and never answered", [
+  text.total("messages_due", "Messages that the plan called for", [[{}, messages.due]]);
+  text.total("messages_sent", "Messages sent", [[{}, messages.sent]]);
+  text.total("messages_answered", "Messages answered", [[{}, messages.answered]]);
+  text.total("messages_lost", "Messages sent and never answered", [
     [{ reason: "timeout" }, lost.timeout],
     [{ reason: "closed" }, lost.closed],
     [{ reason: "corrupted" }, lost.corrupted],
     [{ reason: "unanswered" }, lost.unanswered],
   ]);
-  text.counter("messages_unsent", "Messages due and never sent", [
+  text.total("messages_unsent", "Messages due and never sent", [
     [{ reason: "no-connection" }, unsent.noConnection],
     [{ reason: "held-back" }, unsent.heldBack],
     [{ reason: "generator-late" }, unsent.generatorLate],
@@ -224,27 +213,27 @@ function server(text: Exposition, snapshot: ServerSnapshot): void {
   const each = (value: (counts: ServerCounts) => number): Sample[] =>
     snapshot.endpoints.map(({ endpoint, counts }) => [{ endpoint }, value(counts)]);
   text.gauge("connections_open", "Connections open now", each(({ open }) => open));
-  text.counter("connections_accepted", "Connections let in", each(({ accepted }) => accepted));
-  text.counter("connections_closed", "Connections ended in order", each(({ closed }) => closed));
-  text.counter("connections_failed", "Connections ended by an error", each(({ failed }) => failed));
-  text.counter(
+  text.total("connections_accepted", "Connections let in", each(({ accepted }) => accepted));
+  text.total("connections_closed", "Connections ended in order", each(({ closed }) => closed));
+  text.total("connections_failed", "Connections ended by an error", each(({ failed }) => failed));
+  text.total(
     "connections_refused",
     "Connections not let in",
     snapshot.endpoints.flatMap(({ endpoint, counts }) =>
       Object.entries(counts.refused).map(([reason, count]): Sample => [{ endpoint, reason }, count])
     ),
   );
-  text.counter("messages", "Messages, or calls with bytes", each(({ messages }) => messages));
-  text.counter("received_bytes", "Payload received", each((counts) => counts.bytesReceived));
-  text.counter("sent_bytes", "Payload sent", each((counts) => counts.bytesSent));
-  text.counter("datagrams_dropped", "Datagrams left unanswered", each(({ dropped }) => dropped));
+  text.total("messages", "Messages, or calls with bytes", each(({ messages }) => messages));
+  text.total("received_bytes", "Payload received", each((counts) => counts.bytesReceived));
+  text.total("sent_bytes", "Payload sent", each((counts) => counts.bytesSent));
+  text.total("datagrams_dropped", "Datagrams left unanswered", each(({ dropped }) => dropped));
   failures(text, "connection_failures", snapshot.total.failures);
   processUsage(text, snapshot.process);
 }
 
 function failures(text: Exposition, name: string, counts: readonly FailureCount[]): void {
   const byKind = new Map(counts.map(({ kind, count }) => [kind, count]));
-  text.counter(
+  text.total(
     name,
     "Connections that failed or were lost, by kind",
     failureKinds.map((kind) => [{ kind }, byKind.get(kind) ?? 0]),
@@ -252,7 +241,7 @@ function failures(text: Exposition, name: string, counts: readonly FailureCount[
 }
 
 function processUsage(text: Exposition, usage: ProcessUsage): void {
-  text.counter("cpu_seconds", "CPU time of the process", [
+  text.total("cpu_seconds", "CPU time of the process", [
     [{ mode: "user" }, usage.cpuUserSeconds],
     [{ mode: "system" }, usage.cpuSystemSeconds],
   ]);
@@ -260,79 +249,7 @@ function processUsage(text: Exposition, usage: ProcessUsage): void {
   text.gauge("open_fds", "Open file descriptors of the process", [[{}, usage.openFds]]);
 }
 
-type Sample = readonly [labels: Labels, value: number];
-
-/** Collects metric families. */
-class Exposition {
-  readonly #lines: string[] = [];
-  readonly #prefix: string;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  counter(name: string, help: string, samples: readonly Sample[]): void {
-    this.#family(`${name}_total`, "counter", help, samples);
-  }
-
-  gauge(name: string, help: string, samples: readonly Sample[]): void {
-    this.#family(name, "gauge", help, samples);
-  }
-
-  times(name: string, help: string, histogram: Histogram): void {
-    const family = `${this.#prefix}_${name}_seconds`;
-    const counts = histogram.countsAtOrBelow(boundsNs);
-    this.#head(family, "histogram", help);
-    for (const [index, bound] of boundsSeconds.entries()) {
-      this.#sample(`${family}_bucket`, { le: String(bound) }, counts[index]!);
-    }
-    this.#sample(`${family}_bucket`, { le: "+Inf" }, histogram.count);
-    this.#sample(`${family}_sum`, {}, histogram.sumNs / 1e9);
-    this.#sample(`${family}_count`, {}, histogram.count);
-    const [p50, p90, p99, p999] = histogram.percentilesNs([50, 90, 99, 99.9]);
-    // Not the label "quantile": that one is reserved for summaries, which hold no extremes.
-    this.gauge(`${name}_percentile_seconds`, `${help}: percentiles`, [
-      [{ percentile: "0" }, histogram.minNs / 1e9],
-      [{ percentile: "50" }, p50! / 1e9],
-      [{ percentile: "90" }, p90! / 1e9],
-      [{ percentile: "99" }, p99! / 1e9],
-      [{ percentile: "99.9" }, p999! / 1e9],
-      [{ percentile: "100" }, histogram.maxNs / 1e9],
-    ]);
-  }
-
-  toString(): string {
-    return `${this.#lines.join("\n")}\n`;
-  }
-
-  #family(name: string, type: string, help: string, samples: readonly Sample[]): void {
-    const family = `${this.#prefix}_${name}`;
-    this.#head(family, type, help);
-    for (const [labels, value] of samples) this.#sample(family, labels, value);
-  }
-
-  #head(family: string, type: string, help: string): void {
-    this.#lines.push(`# HELP ${family} ${help}`, `# TYPE ${family} ${type}`);
-  }
-
-  #sample(name: string, labels: Labels, value: number): void {
-    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
-    const braces = pairs.length > 0 ? `{${pairs.join(",")}}` : "";
-    this.#lines.push(`${name}${braces} ${formatValue(value)}`);
-  }
-}
-
 /** A label of the run as a label of Prometheus, whose names have letters, digits and `_` only. */
 function labelName(key: string): string {
   return `label_${key.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
-}
-
-function escapeLabel(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-}
-
-function formatValue(value: number): string {
-  if (Number.isNaN(value)) return "NaN";
-  if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
-  return String(value);
 }

@@ -7,6 +7,7 @@ import { writeSnapshotJson } from "../report/json.ts";
 import { openOutput } from "../report/output.ts";
 import { identityOf } from "../report/run_identity.ts";
 import { ServerLine, serverSummary } from "../report/server_report.ts";
+import { snapshotView } from "../report/stats_view.ts";
 import { nowNs } from "../stats/clock.ts";
 import type { RunIdentity } from "../stats/snapshot.ts";
 import { type Endpoint, parseEndpoint, type Scheme } from "../transport/endpoint.ts";
@@ -110,7 +111,7 @@ async function serveUntilStopped(
     hostname: settings.statsAddress.host,
     port: settings.statsAddress.port,
     isExact: given.has("statsAddress"),
-    read,
+    view: snapshotView(read),
   });
   if (stats !== undefined) io.out(`statistics on ${stats.url}`);
   const line = new ServerLine();

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { formatQuantity, type Limit, parseLimit } from "./expectation_value.ts";
-import { findMetric, type Metric, metricNames, similarMetricNames } from "./metrics.ts";
+import { clientMetrics, type Metric, type MetricCatalogue } from "./metrics.ts";
 import type { ClientSnapshot, ExpectationResult } from "./snapshot.ts";
 
 const operators = {
@@ -14,24 +14,36 @@ const operators = {
 type Operator = keyof typeof operators;
 
 /** A condition on a figure of the run: `response.p99<10ms`. */
-export interface Expectation {
+export interface Expectation<Run = ClientSnapshot> {
   /** As it was written. */
   readonly text: string;
-  readonly metric: Metric;
+  readonly metric: Metric<Run>;
   readonly operator: Operator;
   readonly limit: Limit;
+}
+
+/**
+ * Reads an expectation of a client's run.
+ *
+ * Messages, bytes and times are those of the steady phase; anomalies, connections and connect times
+ * those of the whole run.
+ *
+ * @throws {UsageError} see `parseExpectationOf`.
+ */
+export function parseExpectation(text: string): Expectation {
+  return parseExpectationOf(clientMetrics, text);
 }
 
 /**
  * Reads an expectation: metric, operator (`<`, `<=`, `>`, `>=`, `==`), limit with its unit. Counts
  * take a percentage too, of what they are a part of (`lost<0.1%` of what was sent).
  *
- * Messages, bytes and times are those of the steady phase; anomalies, connections and connect times
- * those of the whole run.
- *
  * @throws {UsageError} it has another form, the metric is unknown, or the limit has no fitting unit.
  */
-export function parseExpectation(text: string): Expectation {
+export function parseExpectationOf<Run>(
+  metrics: MetricCatalogue<Run>,
+  text: string,
+): Expectation<Run> {
   const match = /^\s*([^<>=\s]+)\s*(<=|>=|==|<|>)\s*([^<>=]+?)\s*$/.exec(text);
   if (match === null) {
     throw new UsageError(
@@ -40,8 +52,8 @@ export function parseExpectation(text: string): Expectation {
     );
   }
   const [, name = "", operator = "", limitText = ""] = match;
-  const metric = findMetric(name);
-  if (metric === undefined) throw unknownMetric(name, text);
+  const metric = metrics.find(name);
+  if (metric === undefined) throw unknownMetric(metrics, name, text);
   return {
     text,
     metric,
@@ -50,8 +62,12 @@ export function parseExpectation(text: string): Expectation {
   };
 }
 
-function unknownMetric(name: string, text: string): UsageError {
-  const near = similarMetricNames()
+function unknownMetric<Run>(
+  metrics: MetricCatalogue<Run>,
+  name: string,
+  text: string,
+): UsageError {
+  const near = metrics.similarNames()
     .map((known) => ({ known, distance: editDistance(name, known) }))
     .sort((a, b) => a.distance - b.distance)[0];
   const suggestion = near !== undefined && near.distance <= Math.max(2, name.length / 3)
@@ -59,7 +75,7 @@ function unknownMetric(name: string, text: string): UsageError {
     : "; there are: ";
   return new UsageError(
     `expectation ${JSON.stringify(text)} names the unknown metric ${JSON.stringify(name)}` +
-      `${suggestion}${metricNames.join(", ")}`,
+      `${suggestion}${metrics.names.join(", ")}`,
   );
 }
 
@@ -81,7 +97,7 @@ function editDistance(from: string, to: string): number {
  * Holds an expectation against what was measured. A figure without data fails and says why: a run
  * that measured nothing must not pass.
  */
-export function evaluate(expectation: Expectation, snapshot: ClientSnapshot): ExpectationResult {
+export function evaluate<Run>(expectation: Expectation<Run>, snapshot: Run): ExpectationResult {
   const { metric, operator, limit, text } = expectation;
   const value = metric.value(snapshot);
   const isShare = limit.quantity === "share" && metric.quantity !== "share";

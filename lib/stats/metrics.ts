@@ -4,15 +4,24 @@ import { Histogram } from "./histogram.ts";
 import { outageMetrics } from "./outage_metrics.ts";
 import type { ClientSnapshot, LossCounts, MessageCounts } from "./snapshot.ts";
 
-/** A figure of a client's run that an expectation can name. */
-export interface Metric {
+/** A figure of a run, of a client's where nothing else is said, that an expectation can name. */
+export interface Metric<Run = ClientSnapshot> {
   readonly quantity: Quantity;
   /** NaN where the run has no data for it. */
-  value(snapshot: ClientSnapshot): number;
+  value(snapshot: Run): number;
   /** What a percentage is a percentage of; metrics without it take none. */
-  whole?(snapshot: ClientSnapshot): number;
+  whole?(snapshot: Run): number;
   /** Why there may be no data. */
   readonly without: string;
+}
+
+/** All metrics of one kind of run. */
+export interface MetricCatalogue<Run> {
+  /** For messages and help; a family is shown as a pattern. */
+  readonly names: readonly string[];
+  /** Names to compare a misspelt one with. */
+  similarNames(): readonly string[];
+  find(name: string): Metric<Run> | undefined;
 }
 
 /** All messages that were sent and are known not to be answered. */
@@ -166,7 +175,7 @@ export const metricNames: readonly string[] = [
 ];
 
 /** Names to compare a misspelt one with. */
-export function similarMetricNames(): string[] {
+function similarMetricNames(): string[] {
   return [
     ...Object.keys(named),
     ...Object.keys(histograms).flatMap((name) =>
@@ -177,7 +186,7 @@ export function similarMetricNames(): string[] {
 }
 
 /** The metric of that name, or undefined. */
-export function findMetric(name: string): Metric | undefined {
+function findMetric(name: string): Metric | undefined {
   if (Object.hasOwn(named, name)) return named[name];
   const dot = name.indexOf(".");
   if (dot < 0) return undefined;
@@ -222,7 +231,8 @@ function timeMetric(family: string, statistic: string): Metric | undefined {
   };
 }
 
-function readerOf(statistic: string): ((histogram: Histogram) => number) | undefined {
+/** Reads `p99.9`, `mean`, `min` or `max` of a histogram; undefined for any other name. */
+export function readerOf(statistic: string): ((histogram: Histogram) => number) | undefined {
   if (statistic === "min") return (histogram) => histogram.minNs;
   if (statistic === "mean") return (histogram) => histogram.meanNs;
   if (statistic === "max") return (histogram) => histogram.maxNs;
@@ -230,3 +240,9 @@ function readerOf(statistic: string): ((histogram: Histogram) => number) | undef
   if (percentile === undefined || Number(percentile) > 100) return undefined;
   return (histogram) => histogram.percentileNs(Number(percentile));
 }
+
+export const clientMetrics: MetricCatalogue<ClientSnapshot> = {
+  names: metricNames,
+  similarNames: similarMetricNames,
+  find: findMetric,
+};

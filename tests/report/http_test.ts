@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { HostLimitError } from "../../lib/errors.ts";
 import { serveStats, type StatsServer } from "../../lib/report/http.ts";
+import { snapshotView } from "../../lib/report/stats_view.ts";
 import type { Snapshot } from "../../lib/stats/snapshot.ts";
 import { parseSnapshot } from "../../lib/stats/snapshot_json.ts";
 import { clientSnapshot, histogramOfMs, serverSnapshot } from "../stats/sample_snapshots.ts";
@@ -16,7 +17,7 @@ function serve(
   port = 0,
   isExact = false,
 ): StatsServer {
-  const server = serveStats({ hostname, port, isExact, read });
+  const server = serveStats({ hostname, port, isExact, view: snapshotView(read) });
   started.push(server);
   return server;
 }
@@ -172,7 +173,11 @@ test("a reading that fails is an error of that request only", async () => {
 });
 
 test("stop() ends listeners and frees the port", async () => {
-  const server = serveStats({ hostname: "127.0.0.1", port: 0, read: () => serverSnapshot() });
+  const server = serveStats({
+    hostname: "127.0.0.1",
+    port: 0,
+    view: snapshotView(() => serverSnapshot()),
+  });
   const response = await fetch(new URL("events", server.url));
   const reader = response.body!.getReader();
   await reader.read();
