@@ -25,9 +25,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   doctor: ["options", "stats", "host", "transport", "report"],
   results: ["options", "stats", "host", "report"],
   p2p: ["options", "stats", "host", "codec", "transport", "load", "report", "workers"],
+  wamp: ["options", "stats", "host", "codec", "transport", "load", "report", "workers"],
   cli: [
     ...["options", "stats", "host", "codec", "transport", "load", "report", "workers"],
-    ...["server", "client", "doctor", "results", "p2p"],
+    ...["server", "client", "doctor", "results", "p2p", "wamp"],
   ],
 };
 
