@@ -2,6 +2,7 @@ import { clientRows } from "../client/options.ts";
 import { doctorRows } from "../doctor/options.ts";
 import { reportRows } from "../results/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
+import { defaultListen, routerRows } from "../wamp/router/options.ts";
 import type { Command } from "./command.ts";
 
 const server: Command<typeof serverRows> = {
@@ -158,10 +159,35 @@ const report: Command<typeof reportRows> = {
   load: () => import("../results/run.ts"),
 };
 
+const wampRouter: Command<typeof routerRows> = {
+  name: "wamp router",
+  summary: "route WAMP: publish and subscribe, call and register",
+  arguments: {
+    name: "argument",
+    least: 0,
+    most: 0,
+    summary: [],
+  },
+  rows: routerRows,
+  examples: [
+    {
+      purpose: `a router on ${defaultListen[0]}`,
+      line: "holdfast wamp router",
+    },
+    {
+      purpose: "a router with a name, over WebSocket and rawsocket",
+      line: "holdfast wamp router --node node1 --realm realm1 \\\n" +
+        "    --listen ws://:8081/ws --listen rs://:5081",
+    },
+  ],
+  load: () => import("../wamp/router/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
 export const commands: readonly Command[] = [
   server,
   client,
   doctor,
   report,
+  wampRouter,
 ] as readonly unknown[] as Command[];

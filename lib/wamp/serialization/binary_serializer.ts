@@ -19,6 +19,8 @@ export interface BinaryFormat {
   /** @returns undefined: it is not of the simple kinds, nothing is read. */
   simple(cursor: ByteCursor): unknown;
   skip(cursor: ByteCursor): void;
+  /** What begins with that byte. */
+  kindOf(byte: number): "list" | "dict" | "bytes" | "other";
 }
 
 /** A serializer of bytes that opens messages without decoding their arguments. */
@@ -53,7 +55,13 @@ export function binarySerializer(format: BinaryFormat): Serializer {
     while (head.length < headLength) head.push(element());
     const from = cursor.at;
     const count = length - headLength;
-    for (let left = count; left > 0; left--) format.skip(cursor);
+    for (let position = 0; position < count; position++) {
+      const kind = format.kindOf(cursor.bytes[cursor.at]!);
+      if (position === 0 ? kind !== "list" && kind !== "bytes" : kind !== "dict" || position > 1) {
+        throw new TypeError("its arguments are not a list and a dictionary");
+      }
+      format.skip(cursor);
+    }
     if (cursor.at !== cursor.bytes.length) throw new TypeError("something follows behind the list");
     const payload = count === 0
       ? Payload.empty

@@ -2,7 +2,7 @@ import { Decoder } from "cbor-x";
 import { encode } from "cborg";
 import { withoutSmallBigints } from "./bigints.ts";
 import { binarySerializer } from "./binary_serializer.ts";
-import { cborListLength, cborSimple, skipCbor } from "./cbor_scan.ts";
+import { cborKind, cborListLength, cborSimple, skipCbor } from "./cbor_scan.ts";
 
 // With `int64AsNumber` it loses the upper half of negative integers of 64 bits (cbor-x 1.6.8), so those
 // come as `bigint` and become numbers here.
@@ -19,4 +19,5 @@ export const cbor = binarySerializer({
   listLength: cborListLength,
   simple: cborSimple,
   skip: skipCbor,
+  kindOf: cborKind,
 });

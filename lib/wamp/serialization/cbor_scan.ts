@@ -42,6 +42,19 @@ export function cborSimple(cursor: ByteCursor): unknown {
   return undefined;
 }
 
+/** What begins with that byte. */
+export function cborKind(byte: number): "list" | "dict" | "bytes" | "other" {
+  switch (byte >> 5) {
+    case list:
+      return "list";
+    case map:
+      return "dict";
+    case byteString:
+      return "bytes";
+  }
+  return "other";
+}
+
 /**
  * Passes over a value with all that it contains.
  *

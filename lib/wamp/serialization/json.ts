@@ -28,7 +28,7 @@ export const json: Serializer = {
       const index = payloadIndex(message[0] as number);
       if (index < 0 || message.length <= index) return { head: message, payload: Payload.empty };
       const values = message.slice(index);
-      checkDepth(values);
+      checkArguments(values);
       const raw = text.slice(jsonElementAt(text, index), text.lastIndexOf("]"));
       message.length = index;
       const payload = Payload.encoded(
@@ -78,6 +78,16 @@ function parseList(text: string): unknown[] {
 /** Values with bytes where a string of NUL and base64 stands for them; NUL can only come escaped. */
 function restored(values: unknown[], text: string): unknown {
   return text.includes("\\u0000") ? fromJsonValue(values) : values;
+}
+
+function checkArguments(values: readonly unknown[]): void {
+  const [args, kwargs = {}] = values;
+  const isBytes = typeof args === "string" && args.startsWith("\0");
+  const isDict = typeof kwargs === "object" && kwargs !== null && !Array.isArray(kwargs);
+  if (!Array.isArray(args) && !isBytes || !isDict || values.length > 2) {
+    throw new TypeError("its arguments are not a list and a dictionary");
+  }
+  checkDepth(values);
 }
 
 function checkDepth(value: unknown, depth = 0): void {

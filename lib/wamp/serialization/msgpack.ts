@@ -2,7 +2,7 @@ import { Encoder } from "@msgpack/msgpack";
 import { Unpackr } from "msgpackr";
 import { binarySerializer } from "./binary_serializer.ts";
 import { hasBigint, withBigints } from "./bigints.ts";
-import { msgpackListLength, msgpackSimple, skipMsgpack } from "./msgpack_scan.ts";
+import { msgpackKind, msgpackListLength, msgpackSimple, skipMsgpack } from "./msgpack_scan.ts";
 
 // The encoder keeps integers beyond 2^32 integers (the other library makes floats of them, which
 // autobahn-python refuses as ids); the decoder is the faster one.
@@ -26,6 +26,7 @@ export const msgpack = binarySerializer({
   listLength: msgpackListLength,
   simple: msgpackSimple,
   skip: skipMsgpack,
+  kindOf: msgpackKind,
 });
 
 function encode(value: unknown): Uint8Array {

@@ -42,6 +42,13 @@ export function msgpackSimple(cursor: ByteCursor): unknown {
   return undefined;
 }
 
+/** What begins with that byte. */
+export function msgpackKind(byte: number): "list" | "dict" | "bytes" | "other" {
+  if ((byte & 0xf0) === 0x90 || byte === 0xdc || byte === 0xdd) return "list";
+  if ((byte & 0xf0) === 0x80 || byte === 0xde || byte === 0xdf) return "dict";
+  return byte >= 0xc4 && byte <= 0xc6 ? "bytes" : "other";
+}
+
 /**
  * Passes over a value with all that it contains.
  *

@@ -1,0 +1,283 @@
+import { codes } from "../message/codes.ts";
+import { errors } from "../message/errors.ts";
+import { publicationId } from "../message/id.ts";
+import type { Dict } from "../message/message.ts";
+import { invalidUri, isPattern, isReserved, isUri, type UriStrictness } from "../message/uri.ts";
+import { WampError } from "../message/wamp_error.ts";
+import { Payload } from "../serialization/payload.ts";
+import type { Encoded, Serializer } from "../serialization/serializer.ts";
+import type { RouterCounters } from "./counters.ts";
+import type { LinkedRouters } from "./links.ts";
+import { matchPolicyOf } from "./match_policy.ts";
+import type { MetaEvents } from "./meta_events.ts";
+import { PatternTable } from "./pattern_table.ts";
+import { Receivers } from "./receivers.ts";
+import type { Identity, Session } from "./session.ts";
+import { Subscription } from "./subscription.ts";
+
+/** A publication on its way to subscribers. */
+export interface Publication {
+  readonly id: number;
+  readonly topic: string;
+  readonly payload: Payload;
+  /** Who published, where subscribers may know. */
+  readonly publisher: Dict;
+  /** Undefined: everybody. */
+  readonly receivers: Receivers | undefined;
+  /** The publisher, where it does not get its own event. */
+  readonly except: Session | undefined;
+  /** It came from another router. */
+  readonly isForwarded: boolean;
+  /** For whom other routers get it; undefined: they do not. */
+  readonly origin: { readonly id: number; readonly identity: Identity } | undefined;
+}
+
+/** Publishes and subscribes in one realm. */
+export class Broker {
+  readonly subscriptions = new PatternTable<Subscription>();
+  readonly #byId = new Map<number, Subscription>();
+  readonly #counters: RouterCounters;
+  readonly #meta: MetaEvents;
+  readonly #strictness: UriStrictness;
+  links: LinkedRouters;
+
+  constructor(
+    counters: RouterCounters,
+    meta: MetaEvents,
+    links: LinkedRouters,
+    strictness: UriStrictness,
+  ) {
+    this.#counters = counters;
+    this.#meta = meta;
+    this.links = links;
+    this.#strictness = strictness;
+  }
+
+  subscriptionOf(id: number): Subscription | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** @throws {WampError} the answer is an ERROR. */
+  subscribe(session: Session, request: number, options: Dict, topic: string): void {
+    const match = matchPolicyOf(options);
+    if (!isPattern(topic, match, this.#strictness)) throw invalidUri(topic, "topic");
+    if (!session.role.may("subscribe", topic, match)) throw notAuthorized("subscribe to", topic);
+    const known = this.subscriptions.get(topic, match);
+    const subscription = known ?? new Subscription(topic, match);
+    if (known === undefined) {
+      this.subscriptions.add(subscription);
+      this.#byId.set(subscription.id, subscription);
+    }
+    if (session.isLink || subscription.has(session)) {
+      subscription.add(session);
+      session.send([codes.subscribed, request, subscription.id], Payload.empty);
+      return;
+    }
+    if (subscription.interested++ === 0) {
+      const ready = this.links.subscribed(subscription);
+      subscription.ready = ready?.then(() => {
+        subscription.ready = undefined;
+      });
+    }
+    const join = () => this.#join(session, request, subscription);
+    if (subscription.ready === undefined) join();
+    else void subscription.ready.then(join);
+  }
+
+  #join(session: Session, request: number, subscription: Subscription): void {
+    if (session.isClosed || subscription.has(session)) {
+      this.#uninterest(subscription);
+      if (session.isClosed) return;
+    } else {
+      const isFirst = subscription.clients.size === 0;
+      subscription.add(session);
+      if (isFirst) this.#meta.subscriptionCreated(session, subscription);
+      this.#meta.subscribed(session, subscription);
+    }
+    session.send([codes.subscribed, request, subscription.id], Payload.empty);
+  }
+
+  /** @throws {WampError} the answer is an ERROR. */
+  unsubscribe(session: Session, request: number, id: number): void {
+    const subscription = this.#byId.get(id);
+    if (subscription === undefined || !subscription.has(session)) {
+      throw new WampError(errors.noSuchSubscription, `there is no subscription ${id}`);
+    }
+    this.#remove(session, subscription);
+    session.send([codes.unsubscribed, request], Payload.empty);
+  }
+
+  /** Ends all subscriptions of a session that has gone. */
+  leave(session: Session): void {
+    for (const subscription of [...session.subscriptions]) this.#remove(session, subscription);
+  }
+
+  #remove(session: Session, subscription: Subscription): void {
+    subscription.remove(session);
+    if (session.isLink) {
+      this.#forgetEmpty(subscription);
+      return;
+    }
+    this.#uninterest(subscription);
+    this.#meta.unsubscribed(session, subscription);
+    if (subscription.clients.size === 0) this.#meta.subscriptionDeleted(session, subscription);
+  }
+
+  #uninterest(subscription: Subscription): void {
+    if (--subscription.interested > 0) return;
+    this.links.unsubscribed(subscription);
+    this.#forgetEmpty(subscription);
+  }
+
+  #forgetEmpty(subscription: Subscription): void {
+    if (!subscription.isEmpty) return;
+    this.subscriptions.delete(subscription);
+    this.#byId.delete(subscription.id);
+  }
+
+  /**
+   * PUBLISH of a client.
+   *
+   * @throws {WampError} the answer is an ERROR, where one was asked for.
+   * @throws {ProtocolViolation} options or arguments cannot be.
+   */
+  publish(
+    session: Session,
+    request: number,
+    options: Dict,
+    topic: string,
+    payload: Payload,
+  ): void {
+    if (!isUri(topic, this.#strictness)) throw invalidUri(topic, "topic");
+    if (isReserved(topic)) throw invalidUri(topic, "topic that a client may publish to");
+    if (!session.role.may("publish", topic)) throw notAuthorized("publish to", topic);
+    this.#counters.publications++;
+    const isDisclosed = options["disclose_me"] === true ||
+      session.role.discloses("publisher", topic);
+    const id = publicationId();
+    this.route({
+      id,
+      topic,
+      payload,
+      publisher: publisherDetails(options, isDisclosed ? session : undefined),
+      receivers: Receivers.of(options),
+      except: options["exclude_me"] === false ? undefined : session,
+      isForwarded: false,
+      origin: session,
+    });
+    if (options["acknowledge"] === true) {
+      session.send([codes.published, request, id], Payload.empty);
+    }
+  }
+
+  /** Sends a publication to all whom its topic matches: one encoding for each serializer. */
+  route(publication: Publication): void {
+    const matches = this.subscriptions.matches(publication.topic);
+    if (matches.length === 0) return;
+    const { payload, origin, isForwarded } = publication;
+    // What cannot be encoded for some of them is sent to none.
+    for (const { groups } of matches) {
+      for (const { serializer } of groups.keys()) payload.encodedFor(serializer);
+    }
+    if (origin !== undefined) this.#toLinks(matches, publication, origin);
+    let count = 0;
+    for (const subscription of matches) {
+      if (subscription.clients.size > 0) count += this.#toClients(subscription, publication);
+    }
+    if (isForwarded) this.#counters.eventsForwarded += count;
+    else this.#counters.eventsLocal += count;
+  }
+
+  #toClients(subscription: Subscription, publication: Publication): number {
+    const { receivers, except, payload } = publication;
+    const details = subscription.match === "exact"
+      ? publication.publisher
+      : { ...publication.publisher, topic: publication.topic };
+    const head = [codes.event, subscription.id, publication.id, details];
+    const encoded: Encodings = [undefined, undefined, undefined];
+    let count = 0;
+    if (receivers === undefined) {
+      for (const [lane, group] of subscription.groups) {
+        count += group.publish(
+          encodedOnce(encoded, lane.serializer, head, payload),
+          except?.connection,
+        );
+      }
+      return count;
+    }
+    for (const session of subscription.clients) {
+      if (session === except || !receivers.includes(session)) continue;
+      const { connection } = session;
+      const event = encodedOnce(encoded, connection.lane.serializer, head, payload);
+      if (connection.send(event)) count++;
+      else this.#counters.tooLong++;
+    }
+    return count;
+  }
+
+  /** A router gets a publication once, however many of its subscriptions match. */
+  #toLinks(
+    matches: readonly Subscription[],
+    { id, topic, payload, publisher, receivers }: Publication,
+    origin: { readonly id: number; readonly identity: Identity },
+  ): void {
+    let sent: Set<Session> | undefined;
+    let head: readonly unknown[] | undefined;
+    const encoded: Encodings = [undefined, undefined, undefined];
+    for (const subscription of matches) {
+      for (const session of subscription.links) {
+        if (sent?.has(session)) continue;
+        (sent ??= new Set()).add(session);
+        head ??= [codes.event, subscription.id, id, {
+          ...publisher,
+          ...receivers?.options,
+          topic,
+          forward_for: [forwardedFor(origin)],
+        }];
+        const { connection } = session;
+        const event = encodedOnce(encoded, connection.lane.serializer, head, payload);
+        if (connection.send(event)) this.#counters.eventsToLinks++;
+        else this.#counters.tooLong++;
+      }
+    }
+  }
+}
+
+/** Encodings of one message, by index of the serializer. */
+type Encodings = [Encoded | undefined, Encoded | undefined, Encoded | undefined];
+
+function encodedOnce(
+  encoded: Encodings,
+  serializer: Serializer,
+  head: readonly unknown[],
+  payload: Payload,
+): Encoded {
+  return encoded[serializer.index] ??= serializer.join(head, payload);
+}
+
+/** Options of a publication that subscribers get to know. */
+const passedOn = ["enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer"] as const;
+const nothing: Dict = {};
+
+/** Details of an event: who published, and how its arguments are to be read. */
+function publisherDetails(options: Dict, publisher: Session | undefined): Dict {
+  let details: Record<string, unknown> | undefined;
+  for (const name of passedOn) {
+    if (options[name] !== undefined) (details ??= {})[name] = options[name];
+  }
+  if (publisher === undefined) return details ?? nothing;
+  const { id, identity: { authid, authrole } } = publisher;
+  return { ...details, publisher: id, publisher_authid: authid, publisher_authrole: authrole };
+}
+
+/** Who a message is forwarded for (`forward_for`, as Crossbar's links have it). */
+export function forwardedFor(
+  { id, identity: { authid, authrole } }: { readonly id: number; readonly identity: Identity },
+): Dict {
+  return { session: id, authid, authrole };
+}
+
+/** The answer to what a role may not do. */
+export function notAuthorized(action: string, uri: string): WampError {
+  return new WampError(errors.notAuthorized, `this role may not ${action} ${uri}`);
+}

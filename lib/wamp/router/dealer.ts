@@ -1,0 +1,336 @@
+import { codes } from "../message/codes.ts";
+import { errors } from "../message/errors.ts";
+import type { Dict } from "../message/message.ts";
+import { ProtocolViolation } from "../message/protocol_violation.ts";
+import { invalidUri, isPattern, isReserved, isUri, type UriStrictness } from "../message/uri.ts";
+import { WampError } from "../message/wamp_error.ts";
+import { Payload } from "../serialization/payload.ts";
+import { forwardedFor, notAuthorized } from "./broker.ts";
+import type { RouterCounters } from "./counters.ts";
+import type { LinkedRouters } from "./links.ts";
+import { matchPolicyOf } from "./match_policy.ts";
+import type { MetaEvents } from "./meta_events.ts";
+import { PatternTable } from "./pattern_table.ts";
+import { PendingCall } from "./pending_call.ts";
+import { invocationPolicies, type InvocationPolicy, Registration } from "./registration.ts";
+import type { Caller, Session } from "./session.ts";
+
+/** A procedure of the router itself: positional arguments to positional results. */
+export type MetaProcedure = (
+  args: readonly unknown[],
+  kwargs: Dict,
+  caller: Caller,
+) => readonly unknown[];
+
+/** Longest time limit of a call: beyond it a timer fires at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** Calls and registers in one realm. */
+export class Dealer {
+  readonly registrations = new PatternTable<Registration>();
+  readonly #byId = new Map<number, Registration>();
+  readonly #counters: RouterCounters;
+  readonly #meta: MetaEvents;
+  readonly #strictness: UriStrictness;
+  links: LinkedRouters;
+  metaProcedures: ReadonlyMap<string, MetaProcedure> = new Map();
+
+  constructor(
+    counters: RouterCounters,
+    meta: MetaEvents,
+    links: LinkedRouters,
+    strictness: UriStrictness,
+  ) {
+    this.#counters = counters;
+    this.#meta = meta;
+    this.links = links;
+    this.#strictness = strictness;
+  }
+
+  registrationOf(id: number): Registration | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** @throws {WampError} the answer is an ERROR. */
+  register(session: Session, request: number, options: Dict, procedure: string): void {
+    const match = matchPolicyOf(options);
+    const invoke = invocationPolicyOf(options);
+    if (!isPattern(procedure, match, this.#strictness)) throw invalidUri(procedure, "procedure");
+    if (isReserved(procedure)) {
+      throw invalidUri(procedure, "procedure that a client may register");
+    }
+    if (!session.role.may("register", procedure, match)) {
+      throw notAuthorized("register", procedure);
+    }
+    const known = this.registrations.get(procedure, match);
+    if (known !== undefined) requireShared(known, invoke, session);
+    const registration = known ?? new Registration(procedure, match, invoke);
+    if (known === undefined) {
+      this.registrations.add(registration);
+      this.#byId.set(registration.id, registration);
+    }
+    const handlesTimeouts = options["forward_timeout"] === true &&
+      session.has("callee", "call_timeout");
+    const join = () => this.#join(session, request, registration, handlesTimeouts);
+    if (session.isLink) return join();
+    if (registration.interested++ === 0) {
+      const ready = this.links.registered(registration);
+      registration.ready = ready?.then(() => {
+        registration.ready = undefined;
+      });
+    }
+    if (registration.ready === undefined) join();
+    else void registration.ready.then(join);
+  }
+
+  #join(
+    session: Session,
+    request: number,
+    registration: Registration,
+    handlesTimeouts: boolean,
+  ): void {
+    if (session.isClosed) {
+      if (!session.isLink) this.#uninterest(registration);
+      return;
+    }
+    if (registration.has(session)) {
+      this.#uninterest(registration);
+      const head = [codes.error, codes.register, request, {}, errors.procedureAlreadyExists];
+      session.send(head, Payload.of([[`${registration.uri} is registered by this session`]]));
+      return;
+    }
+    registration.add(session, handlesTimeouts);
+    if (!session.isLink) {
+      if (registration.callees.filter(({ isLink }) => !isLink).length === 1) {
+        this.#meta.registrationCreated(session, registration);
+      }
+      this.#meta.registered(session, registration);
+    }
+    session.send([codes.registered, request, registration.id], Payload.empty);
+  }
+
+  /** @throws {WampError} the answer is an ERROR. */
+  unregister(session: Session, request: number, id: number): void {
+    const registration = this.#byId.get(id);
+    if (registration === undefined || !registration.has(session)) {
+      throw new WampError(errors.noSuchRegistration, `there is no registration ${id}`);
+    }
+    this.#remove(session, registration);
+    session.send([codes.unregistered, request], Payload.empty);
+  }
+
+  #remove(session: Session, registration: Registration): void {
+    registration.remove(session);
+    if (session.isLink) {
+      this.#forgetEmpty(registration);
+      return;
+    }
+    this.#uninterest(registration);
+    this.#meta.unregistered(session, registration);
+    if (registration.callees.every(({ isLink }) => isLink)) {
+      this.#meta.registrationDeleted(session, registration);
+    }
+  }
+
+  #uninterest(registration: Registration): void {
+    if (--registration.interested === 0) this.links.unregistered(registration);
+    this.#forgetEmpty(registration);
+  }
+
+  #forgetEmpty(registration: Registration): void {
+    if (!registration.isEmpty) return;
+    this.registrations.delete(registration);
+    this.#byId.delete(registration.id);
+  }
+
+  /** Ends what a session has left behind: its registrations, calls to it, and its own calls. */
+  leave(session: Session): void {
+    for (const registration of [...session.registrations]) this.#remove(session, registration);
+    for (const call of [...session.invocations.values()]) {
+      this.#fail(call, errors.canceled, "the callee has gone");
+    }
+    this.abandon(session);
+  }
+
+  /** Ends the calls of a caller that has gone. */
+  abandon(caller: Caller): void {
+    for (const call of [...caller.calls.values()]) {
+      call.interrupt("killnowait");
+      call.end();
+    }
+  }
+
+  /**
+   * CALL of a client, or INVOCATION of another router.
+   *
+   * @param details what the callee gets to know about a caller at another router.
+   * @throws {WampError} the answer is an ERROR.
+   * @throws {ProtocolViolation} options or arguments cannot be.
+   */
+  call(
+    caller: Caller,
+    request: number,
+    options: Dict,
+    procedure: string,
+    payload: Payload,
+    details: Dict,
+  ): void {
+    if (caller.calls.has(request)) {
+      throw new ProtocolViolation(`CALL came with the request ${request}, which is not over yet`);
+    }
+    if (caller.isLink) this.#counters.callsForwarded++;
+    else this.#counters.calls++;
+    if (!isUri(procedure, this.#strictness)) throw invalidUri(procedure, "procedure");
+    const meta = caller.isLink ? undefined : this.metaProcedures.get(procedure);
+    if (meta !== undefined) return this.#callMeta(caller, request, meta, payload);
+    for (const registration of this.registrations.matches(procedure)) {
+      const callee = registration.choose(caller.isLink);
+      if (callee === undefined) continue;
+      return this.#invoke(
+        new PendingCall(caller, request, callee, options),
+        registration,
+        procedure,
+        payload,
+        details,
+      );
+    }
+    throw new WampError(errors.noSuchProcedure, `nobody has registered ${procedure}`);
+  }
+
+  #callMeta(caller: Caller, request: number, meta: MetaProcedure, payload: Payload): void {
+    const [args, kwargs] = payload.values();
+    const results = meta(
+      Array.isArray(args) ? args : [],
+      (kwargs ?? {}) as Dict,
+      caller,
+    );
+    caller.send([codes.result, request, {}], Payload.of([results]));
+  }
+
+  #invoke(
+    call: PendingCall,
+    registration: Registration,
+    procedure: string,
+    payload: Payload,
+    callerDetails: Dict,
+  ): void {
+    const { caller, callee } = call;
+    const details: Record<string, unknown> = { ...callerDetails };
+    if (registration.match !== "exact") details["procedure"] = procedure;
+    if (callee.isLink) {
+      details["forward_for"] = [forwardedFor(caller)];
+      this.#counters.invocationsToLinks++;
+    }
+    if (call.wantsProgress) details["receive_progress"] = true;
+    const isTimedByCallee = registration.timers.has(callee);
+    if (isTimedByCallee && call.timeoutMs > 0) details["timeout"] = call.timeoutMs;
+    const head = [codes.invocation, call.invocation, registration.id, details];
+    // What cannot be encoded ends the caller's session here, before anything is noted.
+    payload.encodedFor(callee.connection.lane.serializer);
+    call.begin();
+    if (!callee.send(head, payload)) {
+      this.#counters.tooLong++;
+      this.#fail(
+        call,
+        errors.payloadSizeExceeded,
+        "the arguments are longer than the callee takes",
+      );
+    } else if (!isTimedByCallee) {
+      this.#limitTime(call);
+    }
+  }
+
+  #limitTime(call: PendingCall): void {
+    if (call.timeoutMs <= 0) return;
+    call.setTimer(Math.min(call.timeoutMs, longestTimeoutMs), () => {
+      call.interrupt("killnowait");
+      this.#fail(call, errors.timeout, `the call has taken longer than ${call.timeoutMs} ms`);
+    });
+  }
+
+  /** CANCEL of a caller. A call that is over already is no error: the two cross on the wire. */
+  cancel(caller: Caller, request: number, options: Dict): void {
+    const mode = options["mode"] ?? "killnowait";
+    if (mode !== "skip" && mode !== "kill" && mode !== "killnowait") {
+      throw new ProtocolViolation(`${JSON.stringify(mode)} is no mode of CANCEL`);
+    }
+    const call = caller.calls.get(request);
+    if (call === undefined) return;
+    const isInterrupted = mode !== "skip" && call.interrupt(mode);
+    if (mode === "kill" && isInterrupted) return;
+    this.#fail(call, errors.canceled, "the caller has canceled the call");
+  }
+
+  /** YIELD of a callee. An invocation that is over already is no error. */
+  yield(session: Session, request: number, options: Dict, payload: Payload): void {
+    const call = session.invocations.get(request);
+    if (call === undefined) return;
+    const isProgress = options["progress"] === true;
+    if (isProgress && !call.wantsProgress) {
+      throw new ProtocolViolation("YIELD came with progress that the caller did not ask for");
+    }
+    const details: Record<string, unknown> = isProgress ? { progress: true } : {};
+    for (const name of passedOn) {
+      if (options[name] !== undefined) details[name] = options[name];
+    }
+    if (!isProgress) call.end();
+    else this.#limitTime(call);
+    const { caller } = call;
+    if (!caller.send([codes.result, call.request, details], payload)) {
+      this.#counters.tooLong++;
+      if (isProgress) call.interrupt("killnowait");
+      this.#fail(call, errors.payloadSizeExceeded, "the result is longer than the caller takes");
+    }
+  }
+
+  /** ERROR of a callee. */
+  error(session: Session, request: number, details: Dict, uri: string, payload: Payload): void {
+    const call = session.invocations.get(request);
+    if (call === undefined) return;
+    call.end();
+    this.#counters.callErrors++;
+    const { caller } = call;
+    if (!caller.send([codes.error, codes.call, call.request, details, uri], payload)) {
+      this.#fail(call, errors.payloadSizeExceeded, "the error is longer than the caller takes");
+    }
+  }
+
+  /** Ends a call with an error of the dealer. */
+  #fail(call: PendingCall, uri: string, message: string): void {
+    call.end();
+    this.#counters.callErrors++;
+    const head = [codes.error, codes.call, call.request, {}, uri];
+    call.caller.send(head, Payload.of([[message]]));
+  }
+}
+
+/** Options of a result that the caller gets to know. */
+const passedOn = ["enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer"] as const;
+
+function invocationPolicyOf(options: Dict): InvocationPolicy {
+  const asked = options["invoke"] ?? "single";
+  const invoke = invocationPolicies.find((policy) => policy === asked);
+  if (invoke === undefined) {
+    throw new WampError(
+      errors.optionNotAllowed,
+      `invoke has to be ${invocationPolicies.join(", ")}; it is ${JSON.stringify(asked)}`,
+    );
+  }
+  return invoke;
+}
+
+function requireShared(known: Registration, invoke: InvocationPolicy, session: Session): void {
+  const { uri } = known;
+  if (known.invoke === "single" || invoke === "single") {
+    throw new WampError(errors.procedureAlreadyExists, `${uri} is registered already`);
+  }
+  if (known.invoke !== invoke) {
+    throw new WampError(
+      errors.procedureExistsWithDifferentPolicy,
+      `${uri} is registered with the policy ${known.invoke}`,
+    );
+  }
+  if (known.has(session)) {
+    throw new WampError(errors.procedureAlreadyExists, `${uri} is registered by this session`);
+  }
+}

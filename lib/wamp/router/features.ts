@@ -1,0 +1,29 @@
+import type { Dict } from "../message/message.ts";
+
+/** What the router can do, as WELCOME announces it. */
+export const routerRoles: Dict = {
+  broker: {
+    features: {
+      publisher_exclusion: true,
+      publisher_identification: true,
+      subscriber_blackwhite_listing: true,
+      pattern_based_subscription: true,
+      session_meta_api: true,
+      subscription_meta_api: true,
+      payload_passthru_mode: true,
+    },
+  },
+  dealer: {
+    features: {
+      caller_identification: true,
+      call_canceling: true,
+      call_timeout: true,
+      pattern_based_registration: true,
+      shared_registration: true,
+      progressive_call_results: true,
+      session_meta_api: true,
+      registration_meta_api: true,
+      payload_passthru_mode: true,
+    },
+  },
+};

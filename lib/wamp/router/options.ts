@@ -1,0 +1,129 @@
+import { UsageError } from "../../errors.ts";
+import { duration, positiveDuration } from "../../options/duration.ts";
+import { type Kind, quote } from "../../options/kind.ts";
+import { size } from "../../options/quantity.ts";
+import { statsAddressRow } from "../../options/result_rows.ts";
+import { row, type SettingsOf } from "../../options/row.ts";
+import { flag } from "../../options/text.ts";
+import { isUri } from "../message/uri.ts";
+import { formatListenUrl, type ListenUrl, parseListenUrl } from "../transport/listen_url.ts";
+
+/** Where to listen: `ws://host:port/path` or `rs://host:port`. */
+export const listenUrl: Kind<ListenUrl> = {
+  placeholder: "url",
+  parse: parseListenUrl,
+  format: (url) => formatListenUrl(url),
+};
+
+/** The name of a realm or a role. */
+export const realmName: Kind<string> = {
+  placeholder: "name",
+  parse(text) {
+    if (!isUri(text)) {
+      throw new UsageError(
+        `${quote(text)} is not a name: it has whitespace, # or nothing between two dots`,
+      );
+    }
+    return text;
+  },
+  format: (name) => name,
+};
+
+/** The name of a router, as it appears in pages and metrics. */
+export const nodeName: Kind<string> = {
+  placeholder: "name",
+  parse(text) {
+    if (!/^[\w.-]{1,64}$/.test(text)) {
+      throw new UsageError(
+        `${quote(text)} is not a name of a node; use 1 to 64 letters, digits, _, . and -`,
+      );
+    }
+    return text;
+  },
+  format: (name) => name,
+};
+
+/** What a router listens on when nothing is said. */
+export const defaultListen: readonly string[] = ["ws://:8080/ws"];
+
+/** The options of `holdfast wamp router`. */
+export const routerRows = {
+  node: row({
+    name: "node",
+    kind: nodeName,
+    category: "Router",
+    summary: "what this router is called, in pages, metrics and what clients learn",
+    otherwise: "host name and process id",
+  }),
+  realms: row({
+    name: "realm",
+    kind: realmName,
+    repeatable: true,
+    category: "Router",
+    summary: "serve this realm; may be repeated",
+    otherwise: "realm1",
+  }),
+  listen: row({
+    name: "listen",
+    kind: listenUrl,
+    repeatable: true,
+    category: "Router",
+    summary: "ws://host:port/path or rs://host:port (rawsocket); may be repeated",
+    otherwise: defaultListen.join(" "),
+  }),
+  isStrict: row({
+    name: "strict-uris",
+    kind: flag,
+    default: false,
+    category: "Router",
+    summary: "take only URIs of lower-case letters, digits and underscores",
+  }),
+  pingIntervalMs: row({
+    name: "ping-interval",
+    kind: duration,
+    default: 10_000,
+    category: "Limits",
+    summary: "ping clients this often, end those that do not answer; 0: never",
+  }),
+  maxMessageBytes: row({
+    name: "max-message",
+    kind: size,
+    default: 16 * 2 ** 20,
+    category: "Limits",
+    summary: "longest message that is taken; a longer one ends its connection",
+  }),
+  maxPendingBytes: row({
+    name: "max-pending",
+    kind: size,
+    default: 16 * 2 ** 20,
+    category: "Limits",
+    summary: "what may wait for a client that does not read, until it is closed",
+  }),
+  durationMs: row({
+    name: "duration",
+    short: "t",
+    kind: positiveDuration,
+    category: "Limits",
+    summary: "stop after this long",
+    otherwise: "until interrupted",
+  }),
+  reportEveryMs: row({
+    name: "report-every",
+    kind: positiveDuration,
+    default: 5000,
+    category: "Results",
+    summary: "time between two lines about sessions and events",
+    conflicts: ["quiet"],
+  }),
+  quiet: row({
+    name: "quiet",
+    short: "q",
+    kind: flag,
+    default: false,
+    category: "Results",
+    summary: "print only the addresses",
+  }),
+  statsAddress: statsAddressRow,
+};
+
+export type RouterOptions = SettingsOf<typeof routerRows>;

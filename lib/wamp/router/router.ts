@@ -1,0 +1,89 @@
+import { messageOf } from "../../errors.ts";
+import { closeReasons } from "../message/errors.ts";
+import type { Connection, Receiver, WampListener } from "../transport/connection.ts";
+import type { ListenUrl } from "../transport/listen_url.ts";
+import { listenRawSocket } from "../transport/rawsocket_listener.ts";
+import { listenWebSocket } from "../transport/websocket_listener.ts";
+import { RouterClient } from "./client.ts";
+import { newCounters } from "./counters.ts";
+import { Realm, type RealmSettings } from "./realm.ts";
+import { routerPage } from "./router_page.ts";
+
+export interface RouterSettings {
+  /** The name of this router among others. */
+  readonly node: string;
+  readonly realms: readonly RealmSettings[];
+  readonly pingIntervalMs: number;
+  readonly maxMessageBytes: number;
+  readonly maxPendingBytes: number;
+  /** A line about something unusual. */
+  note(line: string): void;
+}
+
+/** How long sessions may take to answer GOODBYE when the router stops. */
+const farewellMs = 500;
+
+/** A WAMP router: its realms, its listeners, and whoever is connected. */
+export class Router {
+  readonly node: string;
+  readonly pid = process.pid;
+  readonly counters = newCounters();
+  readonly startedMs = performance.now();
+  readonly realms: ReadonlyMap<string, Realm>;
+  readonly listeners: WampListener[] = [];
+  readonly #settings: RouterSettings;
+  readonly #clients = new Set<RouterClient>();
+
+  constructor(settings: RouterSettings) {
+    this.node = settings.node;
+    this.#settings = settings;
+    this.realms = new Map(
+      settings.realms.map((realm) => [realm.name, new Realm(realm, this.counters)]),
+    );
+  }
+
+  realmOf(name: string): Realm | undefined {
+    return this.realms.get(name);
+  }
+
+  /** @throws {HostLimitError} the address cannot be bound. */
+  listen(url: ListenUrl): WampListener {
+    const settings = {
+      ...this.#settings,
+      accept: (connection: Connection) => this.#accept(connection),
+      failed: (error: unknown) => this.failed(error),
+      page: (path: string, peer: string) => routerPage(this, path, peer),
+    };
+    const listener = url.kind === "websocket"
+      ? listenWebSocket(url, settings)
+      : listenRawSocket(url, settings);
+    this.listeners.push(listener);
+    return listener;
+  }
+
+  #accept(connection: Connection): Receiver {
+    const client = new RouterClient(this, connection);
+    this.#clients.add(client);
+    return {
+      message: (message) => client.message(message),
+      closed: () => {
+        this.#clients.delete(client);
+        client.closed();
+      },
+    };
+  }
+
+  /** An exception that should not have happened. The session that caused it has ended. */
+  failed(error: unknown): void {
+    this.counters.failures++;
+    this.#settings.note(`a session has ended with a failure of the router: ${messageOf(error)}`);
+  }
+
+  /** Says GOODBYE to everybody, and frees the addresses. */
+  async stop(): Promise<void> {
+    for (const client of [...this.#clients]) client.goodbye(closeReasons.systemShutdown);
+    const endMs = performance.now() + farewellMs;
+    while (this.#clients.size > 0 && performance.now() < endMs) await Bun.sleep(5);
+    await Promise.all(this.listeners.map((listener) => listener.stop()));
+  }
+}

@@ -1,0 +1,101 @@
+import { hostname } from "node:os";
+import { type ExitCode, exitCodes } from "../../errors.ts";
+import type { CommandLine } from "../../options/command_line.ts";
+import { serveStats } from "../../report/http.ts";
+import type { Io } from "../../report/io.ts";
+import { parseListenUrl } from "../transport/listen_url.ts";
+import { defaultListen, type RouterOptions } from "./options.ts";
+import { Role } from "./role.ts";
+import { Router } from "./router.ts";
+import { RouterLine } from "./router_line.ts";
+import { routerMetrics, routerStats } from "./router_stats.ts";
+import { statusPage } from "./status_page.ts";
+
+/** The longest time that a timer can wait for. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/**
+ * `holdfast wamp router`: routes until the signal is aborted or the duration is over.
+ *
+ * @returns 0; being interrupted is how a router ends.
+ * @throws {HoldfastError} it could not begin; nothing stays bound.
+ */
+export async function run(
+  { settings, given }: CommandLine<RouterOptions>,
+  io: Io,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const realms = settings.realms.length > 0 ? settings.realms : ["realm1"];
+  const router = new Router({
+    node: settings.node ?? `${hostname().replaceAll(/[^\w.-]/g, "-").slice(0, 50)}-${process.pid}`,
+    realms: realms.map((name) => ({
+      name,
+      roles: [Role.unrestricted("anonymous")],
+      uris: settings.isStrict ? "strict" : "loose",
+      anonymousRole: "anonymous",
+      principals: [],
+    })),
+    pingIntervalMs: settings.pingIntervalMs,
+    maxMessageBytes: settings.maxMessageBytes,
+    maxPendingBytes: settings.maxPendingBytes,
+    note: (line) => io.note(line),
+  });
+  try {
+    const listen = settings.listen.length > 0 ? settings.listen : defaultListen.map(parseListenUrl);
+    for (const url of listen) io.out(`listening on ${router.listen(url).url}`);
+    await serveUntilStopped(router, settings, given.has("statsAddress"), io, signal);
+  } finally {
+    await router.stop();
+  }
+  const { counters } = router;
+  io.out(
+    `served ${counters.sessionsOpened} sessions, ` +
+      `${counters.eventsLocal + counters.eventsForwarded} events ` +
+      `(${counters.eventsForwarded} forwarded), ${counters.calls} calls`,
+  );
+  return exitCodes.ok;
+}
+
+async function serveUntilStopped(
+  router: Router,
+  settings: RouterOptions,
+  isExact: boolean,
+  io: Io,
+  signal: AbortSignal,
+): Promise<void> {
+  const { statsAddress } = settings;
+  const stats = statsAddress === "off" ? undefined : serveStats({
+    hostname: statsAddress.host,
+    port: statsAddress.port,
+    isExact,
+    view: {
+      stats: () => routerStats(router),
+      metrics: () => routerMetrics(router),
+      get page() {
+        return statusPage(router, "this page");
+      },
+      events: () => () => routerStats(router),
+    },
+  });
+  if (stats !== undefined) io.out(`statistics on ${stats.url}`);
+  const line = new RouterLine(router);
+  const everyMs = Math.min(settings.reportEveryMs, longestTimerMs);
+  const reports = settings.quiet ? undefined : setInterval(() => io.out(line.next()), everyMs);
+  try {
+    await stopped(signal, settings.durationMs);
+  } finally {
+    clearInterval(reports);
+    await stats?.stop();
+  }
+}
+
+/** Resolves when the signal is aborted, or after `durationMs` where that is given. */
+async function stopped(signal: AbortSignal, durationMs?: number): Promise<void> {
+  const limit = durationMs === undefined
+    ? signal
+    : AbortSignal.any([signal, AbortSignal.timeout(durationMs)]);
+  if (limit.aborted) return;
+  await new Promise<void>((resolve) => {
+    limit.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,95 @@
+import type { Dict } from "../message/message.ts";
+import type { Payload } from "../serialization/payload.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { PendingCall } from "./pending_call.ts";
+import type { Registration } from "./registration.ts";
+import type { Role } from "./role.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Who a session is, as authentication found. */
+export interface Identity {
+  readonly authid: string;
+  readonly authrole: string;
+  readonly authmethod: string;
+  readonly authprovider: string;
+}
+
+/** Whoever has calls outstanding at the dealer: a session, or the other end of a link. */
+export interface Caller {
+  readonly id: number;
+  readonly identity: Identity;
+  /** Whether calls came from another router: those are not sent to routers again. */
+  readonly isLink: boolean;
+  /** By the caller's own request. */
+  readonly calls: Map<number, PendingCall>;
+  /**
+   * RESULT or ERROR.
+   *
+   * @returns false: it is longer than what the peer takes, and not sent.
+   */
+  send(head: readonly unknown[], payload: Payload): boolean;
+}
+
+/** A session of a client, or of another router, that has joined a realm. */
+export class Session implements Caller {
+  readonly id: number;
+  readonly identity: Identity;
+  readonly role: Role;
+  readonly connection: Connection;
+  readonly isLink: boolean;
+  /** The node of a link. */
+  readonly node: string;
+  readonly roles: Dict;
+  readonly subscriptions = new Set<Subscription>();
+  readonly registrations = new Set<Registration>();
+  readonly calls = new Map<number, PendingCall>();
+  /** By the request of INVOCATION. */
+  readonly invocations = new Map<number, PendingCall>();
+  /** It has left its realm. */
+  isClosed = false;
+  readonly #close: (reason: string, message?: string) => void;
+  #lastRequest = 0;
+
+  constructor(
+    { id, identity, role, connection, isLink, node, roles, close }: {
+      readonly id: number;
+      readonly identity: Identity;
+      readonly role: Role;
+      readonly connection: Connection;
+      readonly isLink: boolean;
+      readonly node: string;
+      readonly roles: Dict;
+      close(reason: string, message?: string): void;
+    },
+  ) {
+    this.id = id;
+    this.identity = identity;
+    this.role = role;
+    this.connection = connection;
+    this.isLink = isLink;
+    this.node = node;
+    this.roles = roles;
+    this.#close = close;
+  }
+
+  /** Whether the client announced a feature of one of its roles. */
+  has(role: "caller" | "callee" | "subscriber" | "publisher", feature: string): boolean {
+    const details = this.roles[role] as { features?: Record<string, unknown> } | undefined;
+    return details?.features?.[feature] === true;
+  }
+
+  /** A request of the router's own: counts from 1. */
+  nextRequest(): number {
+    return ++this.#lastRequest;
+  }
+
+  send(head: readonly unknown[], payload: Payload): boolean {
+    const { connection } = this;
+    return connection.send(connection.lane.serializer.join(head, payload));
+  }
+
+  /** The router ends it: GOODBYE, and the connection when the client has answered. */
+  close(reason: string, message?: string): void {
+    this.#close(reason, message);
+  }
+}
