@@ -48,7 +48,7 @@ const server: Command<typeof serverRows> = {
 
 const client: Command<typeof clientRows> = {
   name: "client",
-  summary: "open connections to an endpoint, send messages, measure the answers",
+  summary: "open connections to an endpoint, send messages, measure answers",
   arguments: {
     name: "endpoint",
     least: 1,
