@@ -151,6 +151,8 @@ export interface DialSettings {
   readonly sources?: SourceAddresses;
   /** Larger incoming messages end the connection with a `protocol` failure. */
   readonly maxMessageBytes: number;
+  /** WebSocket: the subprotocol to ask for, which the server has to agree to; none if left out. */
+  readonly subprotocol?: string;
 }
 
 export interface ListenSettings {

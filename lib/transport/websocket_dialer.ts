@@ -84,7 +84,7 @@ export class WebSocketDialer implements Dialer {
       maxMessageBytes: Infinity,
     };
     this.#handlers = handlers;
-    this.#handshakes = new UpgradeHandshakes(endpoint, capacity);
+    this.#handshakes = new UpgradeHandshakes(endpoint, capacity, settings.subprotocol);
     this.#parser = new FrameParser(capacity, settings.maxMessageBytes, {
       message: (id, payload, isText) => this.#message(id, payload, isText),
       ping: (id, payload) => this.#ping(id, payload),

@@ -29,12 +29,18 @@ export class UpgradeHandshakes {
   readonly #pool = new Uint8Array(nonceBytes * 256);
   #poolAt = this.#pool.length;
   readonly #heads = new Map<number, Uint8Array>();
+  readonly #subprotocol: string;
 
-  /** @throws {UsageError} the path cannot be the target of a request. */
-  constructor(endpoint: Endpoint, capacity: number) {
+  /**
+   * @param subprotocol what is offered as Sec-WebSocket-Protocol; empty: nothing.
+   * @throws {UsageError} the path cannot be the target of a request.
+   */
+  constructor(endpoint: Endpoint, capacity: number, subprotocol = "") {
+    this.#subprotocol = subprotocol;
     this.#nonces = new Uint8Array(capacity * nonceBytes);
     const head = `GET ${requestTarget(endpoint)} HTTP/1.1\r\nHost: ${hostHeader(endpoint)}\r\n` +
       `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+      (subprotocol === "" ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`) +
       `Sec-WebSocket-Key: `;
     this.#request = new TextEncoder().encode(`${head}${"=".repeat(keyBytes)}\r\n\r\n`);
     this.#keyAt = this.#request.length - 4 - keyBytes;
@@ -71,7 +77,8 @@ export class UpgradeHandshakes {
       this.#heads.set(id, before === undefined ? bytes.slice() : head);
       return undefined;
     }
-    return checkUpgradeResponse(head.subarray(0, end), this.#accept(id)) ?? end - beforeBytes;
+    return checkUpgradeResponse(head.subarray(0, end), this.#accept(id), this.#subprotocol) ??
+      end - beforeBytes;
   }
 
   /** Forgets the answer of a connection. */
@@ -181,10 +188,15 @@ function notHttp(bytes: Uint8Array): Failure {
  * Checks the head of the response to an upgrade (RFC 6455 4.1, the second list).
  *
  * @param head from the status line to the empty line.
+ * @param subprotocol what was offered; empty: nothing.
  * @returns why the connection cannot be used, undefined when it can: `refused` for a server that
  * takes no more (503), `protocol` for every other answer.
  */
-export function checkUpgradeResponse(head: Uint8Array, accept: string): Failure | undefined {
+export function checkUpgradeResponse(
+  head: Uint8Array,
+  accept: string,
+  subprotocol = "",
+): Failure | undefined {
   const lines = latin1.decode(head).split("\r\n");
   const statusLine = lines[0]!;
   const status = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(statusLine)?.[1];
@@ -198,6 +210,7 @@ export function checkUpgradeResponse(head: Uint8Array, accept: string): Failure 
   let upgrade = "";
   let connection = "";
   let accepted = "";
+  let chosen = "";
   for (let i = 1; i < lines.length && lines[i] !== ""; i++) {
     const line = lines[i]!;
     const colon = line.indexOf(":");
@@ -213,10 +226,13 @@ export function checkUpgradeResponse(head: Uint8Array, accept: string): Failure 
       case "sec-websocket-accept":
         accepted = value;
         break;
-      case "sec-websocket-extensions":
+      // Items 5 and 6: only what the client offered may come back.
       case "sec-websocket-protocol":
-        // Items 5 and 6: only what the client offered may come back, and nothing was offered.
-        if (value !== "") return violation(`with "${oneLine(line)}", which was not offered`);
+        if (value !== "" && value !== subprotocol) return notOffered(line);
+        chosen = value;
+        break;
+      case "sec-websocket-extensions":
+        if (value !== "") return notOffered(line);
     }
   }
   if (upgrade !== "websocket") return violation(`without "Upgrade: websocket"`);
@@ -228,7 +244,12 @@ export function checkUpgradeResponse(head: Uint8Array, accept: string): Failure 
       `with ${accepted === "" ? "no" : "a wrong"} Sec-WebSocket-Accept`,
     );
   }
+  if (chosen !== subprotocol) return violation(`without the subprotocol ${subprotocol}`);
   return undefined;
+}
+
+function notOffered(line: string): Failure {
+  return violation(`with "${oneLine(line)}", which was not offered`);
 }
 
 function violation(what: string): Failure {

@@ -177,3 +177,18 @@ test("UpgradeHandshakes.receive() never throws on random bytes and cut-off answe
     assert.ok(result === undefined || typeof result === "number" || result.detail.length > 0);
   }
 });
+
+test("UpgradeHandshakes takes the subprotocol that it asked for and no other", () => {
+  const answer = (chosen: string | undefined) => {
+    const handshakes = new UpgradeHandshakes(parseEndpoint("ws://h"), 1, "wamp.2.cbor");
+    const request = requestOf(handshakes);
+    assert.match(request, /^Sec-WebSocket-Protocol: wamp\.2\.cbor\r$/m);
+    const header = chosen === undefined ? "" : `Sec-WebSocket-Protocol: ${chosen}\r\n`;
+    const text = response(accept(keyOf(request))).replace("\r\n\r\n", `\r\n${header}\r\n`);
+    const result = handshakes.receive(0, encode(text));
+    return typeof result === "number" ? result === text.length : result;
+  };
+  assert.equal(answer("wamp.2.cbor"), true);
+  assert.match(JSON.stringify(answer(undefined)), /without the subprotocol wamp\.2\.cbor/);
+  assert.match(JSON.stringify(answer("wamp.2.json")), /wamp\.2\.json.*which was not offered/);
+});

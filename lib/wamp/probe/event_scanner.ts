@@ -1,0 +1,42 @@
+/**
+ * Reads the events of probes without decoding them: at hundreds of thousands a second, for each of
+ * which a decoder would make a dozen objects.
+ *
+ * An event is `[36, subscription, publication, details, [name, url, loop, counter, payload]]`.
+ */
+export interface EventScanner {
+  /**
+   * Reads one message into the fields below.
+   *
+   * @returns whether it is an event of this form; any other message, and an event in a form that no
+   * encoder usually writes, is left to the decoder.
+   */
+  scan(bytes: Uint8Array): boolean;
+  /** Whether it crossed a link between routers: its details have `forward_for`. */
+  isForwarded: boolean;
+  /** The name of the publisher, as bytes of the message. */
+  nameAt: number;
+  nameEnd: number;
+  loop: number;
+  counter: number;
+  payloadBytes: number;
+  /** The first bytes of the payload, as `PayloadHead` has them; 0 where there are fewer. */
+  timeHigh: number;
+  timeLow: number;
+  tag: number;
+}
+
+/** The code of EVENT. */
+export const eventCode = 36;
+
+const forwardFor = new TextEncoder().encode("forward_for");
+
+/** Whether a key of the details is `forward_for`. */
+export function isForwardFor(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at !== forwardFor.length) return false;
+  for (let i = 0; i < forwardFor.length; i++) if (bytes[at + i] !== forwardFor[i]) return false;
+  return true;
+}
+
+/** How deep the details of an event may be nested; deeper ones are left to the decoder. */
+export const mostScannedDepth = 32;
