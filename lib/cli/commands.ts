@@ -3,6 +3,8 @@ import { doctorRows } from "../doctor/options.ts";
 import { reportRows } from "../results/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import { defaultListen, routerRows } from "../wamp/router/options.ts";
+import { backendRows } from "../wamp/backend/options.ts";
+import { probeRows } from "../wamp/probe/options.ts";
 import type { Command } from "./command.ts";
 
 const server: Command<typeof serverRows> = {
@@ -183,6 +185,48 @@ const wampRouter: Command<typeof routerRows> = {
   load: () => import("../wamp/router/run.ts"),
 };
 
+const wampProbe: Command<typeof probeRows> = {
+  name: "wamp probe",
+  summary: "load a WAMP router, and account for every event",
+  arguments: { name: "argument", least: 0, most: 0, summary: [] },
+  rows: probeRows,
+  examples: [
+    {
+      purpose: "320 sessions in 8 processes, each publishing twice a second to all",
+      line: "holdfast wamp probe --url ws://localhost:8080/ws --clients 8 --connections 40 \\\n" +
+        "    --rate 2 --size 128 --no-calls",
+    },
+    {
+      purpose: "every node of a cluster, events and calls",
+      line: "holdfast wamp probe --config client.ini --connections 10 --rate 5",
+    },
+    {
+      purpose: "fail when an event is lost, comes twice, or is late",
+      line: "holdfast wamp probe --url rs://localhost:5081 --no-calls --open-loop --rate 100 \\\n" +
+        "    --expect events.lost==0 --expect events.duplicated==0 --expect 'delivery.p99<50ms'",
+    },
+  ],
+  load: () => import("../wamp/probe/run.ts"),
+};
+
+const wampBackend: Command<typeof backendRows> = {
+  name: "wamp backend",
+  summary: "register the procedures that wamp probe calls",
+  arguments: { name: "argument", least: 0, most: 0, summary: [] },
+  rows: backendRows,
+  examples: [
+    {
+      purpose: "the procedures of four nodes, each at its own node",
+      line: "holdfast wamp backend --config client.ini",
+    },
+    {
+      purpose: "all of them at one router",
+      line: "holdfast wamp backend --url ws://localhost:8080/ws",
+    },
+  ],
+  load: () => import("../wamp/backend/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
 export const commands: readonly Command[] = [
   server,
@@ -190,4 +234,6 @@ export const commands: readonly Command[] = [
   doctor,
   report,
   wampRouter,
+  wampProbe,
+  wampBackend,
 ] as readonly unknown[] as Command[];

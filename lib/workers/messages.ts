@@ -1,6 +1,6 @@
 /** What a worker is started for. `details` is plain data that the role's own code understands. */
 export interface Job {
-  readonly role: "client" | "server";
+  readonly role: "client" | "server" | "wamp-probe";
   readonly details: unknown;
 }
 
@@ -11,6 +11,8 @@ export type ToWorker =
   | { readonly type: "start"; readonly atNs: number }
   /** Every worker's connections are open: the plan begins then. */
   | { readonly type: "begin"; readonly atNs: number }
+  /** Something that only the role's own code understands; plain data. */
+  | { readonly type: "tell"; readonly details: unknown }
   /** Ends the run in order. */
   | { readonly type: "finish" }
   /** The user interrupts. */

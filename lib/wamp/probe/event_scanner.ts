@@ -1,29 +1,33 @@
+/** What a probe reads in an event. */
+export interface EventFields {
+  /** Whether it crossed a link between routers: its details have `forward_for`. */
+  readonly isForwarded: boolean;
+  readonly loop: number;
+  readonly counter: number;
+  readonly payloadBytes: number;
+  /** The first bytes of the payload, as `PayloadMaker` writes them; 0 where there are fewer. */
+  readonly timeHigh: number;
+  readonly timeLow: number;
+  readonly tag: number;
+}
+
 /**
  * Reads the events of probes without decoding them: at hundreds of thousands a second, for each of
  * which a decoder would make a dozen objects.
  *
  * An event is `[36, subscription, publication, details, [name, url, loop, counter, payload]]`.
  */
-export interface EventScanner {
+export interface EventScanner extends EventFields {
   /**
-   * Reads one message into the fields below.
+   * Reads one message into the fields.
    *
    * @returns whether it is an event of this form; any other message, and an event in a form that no
    * encoder usually writes, is left to the decoder.
    */
   scan(bytes: Uint8Array): boolean;
-  /** Whether it crossed a link between routers: its details have `forward_for`. */
-  isForwarded: boolean;
   /** The name of the publisher, as bytes of the message. */
-  nameAt: number;
-  nameEnd: number;
-  loop: number;
-  counter: number;
-  payloadBytes: number;
-  /** The first bytes of the payload, as `PayloadHead` has them; 0 where there are fewer. */
-  timeHigh: number;
-  timeLow: number;
-  tag: number;
+  readonly nameAt: number;
+  readonly nameEnd: number;
 }
 
 /** The code of EVENT. */
