@@ -193,8 +193,8 @@ const wampProbe: Command<typeof probeRows> = {
   examples: [
     {
       purpose: "320 sessions in 8 processes, each publishing twice a second to all",
-      line: "holdfast wamp probe --url ws://localhost:8080/ws --clients 8 --connections 40 \\\n" +
-        "    --rate 2 --size 128 --no-calls",
+      line: "holdfast wamp probe --url ws://localhost:8080/ws --clients 8 \\\n" +
+        "    --connections 40 --rate 2 --size 128 --no-calls",
     },
     {
       purpose: "every node of a cluster, events and calls",
@@ -202,8 +202,8 @@ const wampProbe: Command<typeof probeRows> = {
     },
     {
       purpose: "fail when an event is lost, comes twice, or is late",
-      line: "holdfast wamp probe --url rs://localhost:5081 --no-calls --open-loop --rate 100 \\\n" +
-        "    --expect events.lost==0 --expect events.duplicated==0 --expect 'delivery.p99<50ms'",
+      line: "holdfast wamp probe --url rs://localhost:5081 --no-calls --open-loop \\\n" +
+        "    --rate 100 --expect events.lost==0 --expect 'delivery.p99<50ms'",
     },
   ],
   load: () => import("../wamp/probe/run.ts"),
@@ -222,6 +222,10 @@ const wampBackend: Command<typeof backendRows> = {
     {
       purpose: "all of them at one router",
       line: "holdfast wamp backend --url ws://localhost:8080/ws",
+    },
+    {
+      purpose: "one node's procedure, in four sessions that share it",
+      line: "holdfast wamp backend --url rs://localhost:5081 --node 1 --connections 4",
     },
   ],
   load: () => import("../wamp/backend/run.ts"),
