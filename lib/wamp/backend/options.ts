@@ -3,13 +3,16 @@ import { row, type SettingsOf } from "../../options/row.ts";
 import { flag } from "../../options/text.ts";
 import { routerRows, seconds } from "../probe/options.ts";
 
+/** Crossbar's example has so many. */
+export const usualNodes = 4;
+
 /** The options of `holdfast wamp backend`, in the order of help. */
 export const backendRows = {
   ...routerRows,
   nodes: row({
     name: "nodes",
     kind: countBetween(1, 1000),
-    default: 4,
+    otherwise: `${usualNodes}`,
     category: "Procedures",
     summary: "node1.container1.proc1 to node<n>.container1.proc1, dealt out to the URLs",
   }),

@@ -7,7 +7,7 @@ import { subprotocolOf } from "../serialization/subprotocol.ts";
 import { formatClientUrl } from "../transport/client_url.ts";
 import { targetsOf } from "../transport/targets.ts";
 import { Backend } from "./backend.ts";
-import type { BackendSettings } from "./options.ts";
+import { type BackendSettings, usualNodes } from "./options.ts";
 
 /**
  * `holdfast wamp backend`: registers the procedures that the probe calls, until it is interrupted.
@@ -20,7 +20,7 @@ export async function run(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const urls = targetsOf(settings);
-  const { node, nodes } = settings;
+  const { node, nodes = usualNodes } = settings;
   const { connections, silent, periodMs } = settings;
   ensureFds(urls.length * connections);
   const refusals = new Set<string>();
