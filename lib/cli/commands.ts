@@ -181,6 +181,11 @@ const wampRouter: Command<typeof routerRows> = {
       line: "holdfast wamp router --node node1 --realm realm1 \\\n" +
         "    --listen ws://:8081/ws --listen rs://:5081",
     },
+    {
+      purpose: "one of two routers that are linked; the other has 1 and 2 the other way round",
+      line: "holdfast wamp router --node node1 --listen ws://:8081/ws --listen rs://:5081 \\\n" +
+        "    --link rs://localhost:5082",
+    },
   ],
   load: () => import("../wamp/router/run.ts"),
 };

@@ -17,6 +17,9 @@ import { Session } from "./session.ts";
 /** How long a client may take until it has joined, and for its answer to GOODBYE. */
 const patienceMs = 10_000;
 
+/** A router that dials a link pings it each second; without a sign for this long it is gone. */
+const linkSilenceMs = 3000;
+
 type State =
   | { readonly name: "hello" }
   | { readonly name: "authenticate"; readonly hello: Hello; readonly login: Login; realm: Realm }
@@ -142,6 +145,16 @@ export class RouterClient implements Receiver {
       },
     }]);
     realm.join(session);
+    if (isLink) this.#watchLink();
+  }
+
+  #watchLink(): void {
+    let activity = this.#connection.activity;
+    const timer = setInterval(() => {
+      if (this.#state.name !== "joined") return clearInterval(timer);
+      if (this.#connection.activity === activity) this.#connection.terminate();
+      activity = this.#connection.activity;
+    }, linkSilenceMs);
   }
 
   #inSession(session: Session, realm: Realm, message: ClientMessage, payload: Payload): void {

@@ -4,7 +4,7 @@ import { type Kind, quote } from "../../options/kind.ts";
 import { size } from "../../options/quantity.ts";
 import { statsAddressRow } from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
-import { flag } from "../../options/text.ts";
+import { file, flag } from "../../options/text.ts";
 import { isUri } from "../message/uri.ts";
 import { formatListenUrl, type ListenUrl, parseListenUrl } from "../transport/listen_url.ts";
 
@@ -13,6 +13,31 @@ export const listenUrl: Kind<ListenUrl> = {
   placeholder: "url",
   parse: parseListenUrl,
   format: (url) => formatListenUrl(url),
+};
+
+/** Where another router listens. */
+export const linkUrl: Kind<ListenUrl> = {
+  placeholder: "url",
+  parse(text) {
+    const url = parseListenUrl(text);
+    if (url.endpoint.port === 0) {
+      throw new UsageError(`${quote(text)} has port 0, which no router listens on`);
+    }
+    return url;
+  },
+  format: (url) => formatListenUrl(url),
+};
+
+/** A public key of Ed25519: 32 bytes in hex. */
+export const publicKey: Kind<string> = {
+  placeholder: "hex",
+  parse(text) {
+    if (!/^[0-9a-f]{64}$/i.test(text)) {
+      throw new UsageError(`${quote(text)} is not a public key: 64 hex digits (32 bytes)`);
+    }
+    return text.toLowerCase();
+  },
+  format: (key) => key,
 };
 
 /** The name of a realm or a role. */
@@ -43,6 +68,9 @@ export const nodeName: Kind<string> = {
   format: (name) => name,
 };
 
+/** The file of the key that routers of one folder share. */
+export const defaultLinkKeyFile = "holdfast-link.key";
+
 /** What a router listens on when nothing is said. */
 export const defaultListen: readonly string[] = ["ws://:8080/ws"];
 
@@ -70,6 +98,28 @@ export const routerRows = {
     category: "Router",
     summary: "ws://host:port/path or rs://host:port (rawsocket); may be repeated",
     otherwise: defaultListen.join(" "),
+  }),
+  links: row({
+    name: "link",
+    kind: linkUrl,
+    repeatable: true,
+    category: "Links",
+    summary: "link to the router that listens there; may be repeated",
+  }),
+  linkKeyFile: row({
+    name: "link-key",
+    kind: file,
+    category: "Links",
+    summary: "key of links, 32 bytes in hex; made where it is missing",
+    otherwise: `with links: ${defaultLinkKeyFile} here`,
+  }),
+  trustedKeys: row({
+    name: "link-trust",
+    kind: publicKey,
+    repeatable: true,
+    category: "Links",
+    summary: "let routers with this public key link to this one; may be repeated",
+    otherwise: "only those with the same key",
   }),
   isStrict: row({
     name: "strict-uris",

@@ -6,6 +6,9 @@ import { listenRawSocket } from "../transport/rawsocket_listener.ts";
 import { listenWebSocket } from "../transport/websocket_listener.ts";
 import { RouterClient } from "./client.ts";
 import { newCounters } from "./counters.ts";
+import type { SigningKey } from "./cryptosign.ts";
+import { Link } from "./link.ts";
+import { LinkSet } from "./link_set.ts";
 import { Realm, type RealmSettings } from "./realm.ts";
 import { routerPage } from "./router_page.ts";
 
@@ -31,6 +34,7 @@ export class Router {
   readonly startedMs = performance.now();
   readonly realms: ReadonlyMap<string, Realm>;
   readonly listeners: WampListener[] = [];
+  readonly links: Link[] = [];
   readonly #settings: RouterSettings;
   readonly #clients = new Set<RouterClient>();
 
@@ -61,6 +65,32 @@ export class Router {
     return listener;
   }
 
+  /**
+   * Links every realm to another router, now and whenever the link breaks.
+   *
+   * @param key what this router logs in with there.
+   */
+  linkTo(urls: readonly ListenUrl[], key: SigningKey): void {
+    for (const realm of this.realms.values()) {
+      const set = new LinkSet();
+      realm.linkTo(set);
+      for (const url of urls) {
+        const link: Link = new Link({
+          url,
+          realm,
+          node: this.node,
+          key,
+          counters: this.counters,
+          maxMessageBytes: this.#settings.maxMessageBytes,
+          isLinkedTo: (node) => set.hasUp(node),
+          note: (line) => this.#settings.note(line),
+        });
+        set.add(link);
+        this.links.push(link);
+      }
+    }
+  }
+
   #accept(connection: Connection): Receiver {
     const client = new RouterClient(this, connection);
     this.#clients.add(client);
@@ -81,6 +111,7 @@ export class Router {
 
   /** Says GOODBYE to everybody, and frees the addresses. */
   async stop(): Promise<void> {
+    for (const link of this.links) link.stop();
     for (const client of [...this.#clients]) client.goodbye(closeReasons.systemShutdown);
     const endMs = performance.now() + farewellMs;
     while (this.#clients.size > 0 && performance.now() < endMs) await Bun.sleep(5);

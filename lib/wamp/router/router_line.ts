@@ -14,7 +14,7 @@ export class RouterLine {
   }
 
   next(): string {
-    const { counters, realms } = this.#router;
+    const { counters, realms, links } = this.#router;
     const nowMs = performance.now();
     const perSecond = (count: number) => Math.round(count * 1000 / (nowMs - this.#lastMs));
     const local = perSecond(counters.eventsLocal - this.#lastLocal);
@@ -25,14 +25,12 @@ export class RouterLine {
     this.#lastForwarded = counters.eventsForwarded;
     this.#lastCalls = counters.calls + counters.callsForwarded;
     let sessions = 0;
-    let links = 0;
     for (const realm of realms.values()) {
-      for (const { isLink } of realm.sessions.values()) {
-        if (isLink) links++;
-        else sessions++;
-      }
+      for (const { isLink } of realm.sessions.values()) if (!isLink) sessions++;
     }
-    return `sessions ${sessions}   links ${links}   events/s ${local + forwarded} ` +
+    const up = links.filter(({ isUp }) => isUp).length;
+    const linked = links.length === 0 ? "" : `   links ${up} of ${links.length}`;
+    return `sessions ${sessions}${linked}   events/s ${local + forwarded} ` +
       `(${forwarded} forwarded)   calls/s ${calls}`;
   }
 }

@@ -24,6 +24,14 @@ export function routerStats(router: Router) {
     uptimeSeconds: (performance.now() - router.startedMs) / 1000,
     listeners: router.listeners.map(({ url, slowClosed }) => ({ url, slowClosed })),
     realms,
+    links: router.links.map(({ url, node, state, reason, events, joined }) => ({
+      url,
+      node,
+      state,
+      ...(reason === "" ? {} : { reason }),
+      events,
+      joined,
+    })),
     ...router.counters,
     process: readProcessUsage(),
   };
@@ -53,6 +61,9 @@ export function routerMetrics(router: Router): string {
     ({ registrations }) => registrations,
   );
   gauge("links_accepted", "Routers that have a link to this one", ({ links }) => links.length);
+  exposition.gauge("links_up", "Links of this router to others that are up", [
+    [node, router.links.filter(({ isUp }) => isUp).length],
+  ]);
   exposition.total("events", "Events sent to clients, by where they were published", [
     [{ ...node, from: "local" }, counters.eventsLocal],
     [{ ...node, from: "link" }, counters.eventsForwarded],

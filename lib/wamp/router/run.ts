@@ -4,7 +4,10 @@ import type { CommandLine } from "../../options/command_line.ts";
 import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
 import { parseListenUrl } from "../transport/listen_url.ts";
-import { defaultListen, type RouterOptions } from "./options.ts";
+import { defaultLinkKeyFile, defaultListen, type RouterOptions } from "./options.ts";
+import { routerRole } from "./authentication.ts";
+import type { SigningKey } from "./cryptosign.ts";
+import { linkKey } from "./link_key.ts";
 import { Role } from "./role.ts";
 import { Router } from "./router.ts";
 import { RouterLine } from "./router_line.ts";
@@ -26,6 +29,15 @@ export async function run(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const realms = settings.realms.length > 0 ? settings.realms : ["realm1"];
+  const key = keyOf(settings);
+  const trusted = key === undefined
+    ? settings.trustedKeys
+    : [key.publicKey, ...settings.trustedKeys];
+  const principals = trusted.map((publicKey) => ({
+    authid: `router-${publicKey.slice(0, 8)}`,
+    publicKey,
+    roles: [routerRole],
+  }));
   const router = new Router({
     node: settings.node ?? `${hostname().replaceAll(/[^\w.-]/g, "-").slice(0, 50)}-${process.pid}`,
     realms: realms.map((name) => ({
@@ -33,7 +45,7 @@ export async function run(
       roles: [Role.unrestricted("anonymous")],
       uris: settings.isStrict ? "strict" : "loose",
       anonymousRole: "anonymous",
-      principals: [],
+      principals,
     })),
     pingIntervalMs: settings.pingIntervalMs,
     maxMessageBytes: settings.maxMessageBytes,
@@ -43,6 +55,7 @@ export async function run(
   try {
     const listen = settings.listen.length > 0 ? settings.listen : defaultListen.map(parseListenUrl);
     for (const url of listen) io.out(`listening on ${router.listen(url).url}`);
+    if (key !== undefined) router.linkTo(settings.links, key);
     await serveUntilStopped(router, settings, given.has("statsAddress"), io, signal);
   } finally {
     await router.stop();
@@ -54,6 +67,12 @@ export async function run(
       `(${counters.eventsForwarded} forwarded), ${counters.calls} calls`,
   );
   return exitCodes.ok;
+}
+
+/** The key of links; made where it is missing, so that routers on one host need none by hand. */
+function keyOf({ links, linkKeyFile }: RouterOptions): SigningKey | undefined {
+  if (linkKeyFile !== undefined) return linkKey(linkKeyFile);
+  return links.length > 0 ? linkKey(defaultLinkKeyFile) : undefined;
 }
 
 async function serveUntilStopped(

@@ -4,7 +4,7 @@ import { routerStats } from "./router_stats.ts";
 
 /** A page for people: who this is, and what it has done. It renews itself. */
 export function statusPage(router: Router, peer: string): string {
-  const { realms, listeners, uptimeSeconds } = routerStats(router);
+  const { realms, listeners, links, uptimeSeconds } = routerStats(router);
   const rows: (readonly [string, string | number])[] = [
     ["up", `${Math.round(uptimeSeconds)} s`],
     ["listening on", listeners.map(({ url }) => url).join(", ")],
@@ -16,6 +16,7 @@ export function statusPage(router: Router, peer: string): string {
         [`${realm.name}: links from`, realm.links.map(({ node }) => node).join(", ") || "none"],
       ] as const
     ),
+    ...links.map(({ url, node, state }) => [`link to ${url}`, `${state} ${node}`] as const),
     ...Object.entries(router.counters).map(([name, value]) => [words(name), value] as const),
   ];
   const cells = rows.map(([name, value]) =>

@@ -7,6 +7,8 @@ export interface Connection {
   readonly peer: string;
   /** `websocket` or `rawsocket`. */
   readonly kind: "websocket" | "rawsocket";
+  /** Grows with whatever comes, pings too. */
+  readonly activity: number;
   /**
    * Sends one message in the lane's serialization. A client that does not read what it is sent is
    * disconnected at the listener's bound.

@@ -121,6 +121,7 @@ class RawSocketConnection implements Connection {
   readonly peer: string;
   readonly kind = "rawsocket";
   heard = true;
+  activity = 0;
   lane!: RawSocketLane;
   readonly #listener: RawSocketListener;
   readonly #socket: Socket;
@@ -147,6 +148,7 @@ class RawSocketConnection implements Connection {
 
   received(bytes: Uint8Array): void {
     this.heard = true;
+    this.activity++;
     try {
       if (this.#handshake === undefined) this.#read(bytes);
       else this.#shake(this.#handshake, bytes);

@@ -78,12 +78,8 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
         connection.opened(socket, settings.accept(connection));
       },
       message: (socket, message) => socket.data.received(message),
-      pong(socket) {
-        socket.data.heard = true;
-      },
-      ping(socket) {
-        socket.data.heard = true;
-      },
+      pong: (socket) => socket.data.lives(),
+      ping: (socket) => socket.data.lives(),
       close(socket, code) {
         const connection = socket.data;
         connections.delete(connection);
@@ -164,6 +160,7 @@ class WebSocketConnection implements Connection {
   readonly peer: string;
   readonly kind = "websocket";
   heard = true;
+  activity = 0;
   /** Undefined before it is open and after it has ended. */
   socket: Socket | undefined;
   #receiver: Receiver | undefined;
@@ -180,8 +177,13 @@ class WebSocketConnection implements Connection {
     this.#receiver = receiver;
   }
 
-  received(message: string | Buffer): void {
+  lives(): void {
     this.heard = true;
+    this.activity++;
+  }
+
+  received(message: string | Buffer): void {
+    this.lives();
     if (!this.lane.isBatched) {
       this.#receiver?.message(message);
       return;

@@ -1,0 +1,394 @@
+import { messageOf } from "../../errors.ts";
+import { checkRouterMessage, isDict } from "../message/check.ts";
+import { codes, messageName } from "../message/codes.ts";
+import type { Dict, Event, Invocation, RouterMessage, Welcome } from "../message/message.ts";
+import { ProtocolViolation } from "../message/protocol_violation.ts";
+import { WampError } from "../message/wamp_error.ts";
+import { cbor } from "../serialization/cbor.ts";
+import { Payload } from "../serialization/payload.ts";
+import type { Encoded } from "../serialization/serializer.ts";
+import { dialLink, type LinkSocket } from "../transport/link_socket.ts";
+import { formatListenUrl, type ListenUrl } from "../transport/listen_url.ts";
+import { routerRole } from "./authentication.ts";
+import type { RouterCounters } from "./counters.ts";
+import type { SigningKey } from "./cryptosign.ts";
+import type { PendingCall } from "./pending_call.ts";
+import type { Realm } from "./realm.ts";
+import { Receivers } from "./receivers.ts";
+import type { Registration } from "./registration.ts";
+import type { Caller, Identity } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
+
+export interface LinkSettings {
+  readonly url: ListenUrl;
+  readonly realm: Realm;
+  /** This router's own name. */
+  readonly node: string;
+  readonly key: SigningKey;
+  readonly counters: RouterCounters;
+  readonly maxMessageBytes: number;
+  /** Whether another link to that node is up already. */
+  isLinkedTo(node: string): boolean;
+  note(line: string): void;
+}
+
+/** `self`: the address is this router's own. `duplicate`: another link leads to the same node. */
+export type LinkState =
+  | "connecting"
+  | "joining"
+  | "up"
+  | "waiting"
+  | "self"
+  | "duplicate"
+  | "ended";
+
+/** Waits before another try; the last one is used from then on. */
+const retryMs = [50, 100, 200, 400, 700, 1000];
+const pingIntervalMs = 1000;
+/** Pings without a sign of life before the link is given up. */
+const maxSilentPings = 2;
+/** How long the other router may take for the handshake. */
+const joinTimeoutMs = 5000;
+
+const roles: Dict = {
+  subscriber: { features: { publisher_identification: true, pattern_based_subscription: true } },
+  callee: {
+    features: {
+      caller_identification: true,
+      call_canceling: true,
+      progressive_call_results: true,
+      pattern_based_registration: true,
+      shared_registration: true,
+    },
+  },
+};
+
+/** Answers of the other router: to the request of a SUBSCRIBE, a REGISTER and what undoes them. */
+type Answered = (answer: RouterMessage) => void;
+
+/**
+ * A link to another router, which this one dials: it subscribes there to what clients here want, and
+ * registers there what clients here offer. Events and calls of clients there come here over it and
+ * never go on to a third router; so in a full mesh each crosses one link, once.
+ */
+export class Link implements Caller {
+  readonly url: string;
+  readonly isLink = true;
+  readonly calls = new Map<number, PendingCall>();
+  readonly identity: Identity;
+  id = 0;
+  state: LinkState = "connecting";
+  /** The node at the other end; empty while that is not known. */
+  node = "";
+  /** Why it is not up; empty when it is. */
+  reason = "";
+  events = 0;
+  /** How often it came up. */
+  joined = 0;
+  readonly #settings: LinkSettings;
+  #socket: LinkSocket | undefined;
+  #tries = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lastRequest = 0;
+  #lastNote = "";
+  readonly #answers = new Map<number, Answered>();
+  readonly #subscriptions = new Map<Subscription, number>();
+  /** What the other router calls a registration of this one, and the reverse. */
+  readonly #registrations = new Map<Registration, number>();
+  readonly #registrationsById = new Map<number, Registration>();
+
+  constructor(settings: LinkSettings) {
+    this.#settings = settings;
+    this.url = formatListenUrl(settings.url);
+    this.identity = {
+      authid: this.url,
+      authrole: routerRole,
+      authmethod: "cryptosign",
+      authprovider: "static",
+    };
+    this.#dial();
+  }
+
+  get isUp(): boolean {
+    return this.state === "up";
+  }
+
+  stop(): void {
+    this.state = "ended";
+    clearTimeout(this.#timer);
+    this.#socket?.terminate();
+  }
+
+  /** Settles when the other router has answered. */
+  subscribe(subscription: Subscription): Promise<void> {
+    const { uri, match } = subscription;
+    return this.#ask((request) => [codes.subscribe, request, { match }, uri], (answer) => {
+      if (answer[0] !== codes.subscribed) return;
+      this.#subscriptions.set(subscription, answer[2]);
+      const { subscriptions } = this.#settings.realm.broker;
+      // Meanwhile nobody may want it any more, or somebody again.
+      const wanted = subscriptions.get(uri, match)?.interested ?? 0;
+      if (subscription.interested === 0 && wanted === 0) this.unsubscribe(subscription);
+    });
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    const id = this.#subscriptions.get(subscription);
+    if (id === undefined) return;
+    this.#subscriptions.delete(subscription);
+    void this.#ask((request) => [codes.unsubscribe, request, id], () => {});
+  }
+
+  /** Settles when the other router has answered, which may be that it has that procedure already. */
+  register(registration: Registration): Promise<void> {
+    const { uri, match, invoke } = registration;
+    return this.#ask((request) => [codes.register, request, { match, invoke }, uri], (answer) => {
+      if (answer[0] !== codes.registered) return;
+      this.#registrations.set(registration, answer[2]);
+      this.#registrationsById.set(answer[2], registration);
+      const { registrations } = this.#settings.realm.dealer;
+      const wanted = registrations.get(uri, match)?.interested ?? 0;
+      if (registration.interested === 0 && wanted === 0) this.unregister(registration);
+    });
+  }
+
+  unregister(registration: Registration): void {
+    const id = this.#registrations.get(registration);
+    if (id === undefined) return;
+    this.#registrations.delete(registration);
+    this.#registrationsById.delete(id);
+    void this.#ask((request) => [codes.unregister, request, id], () => {});
+  }
+
+  /** RESULT or ERROR of the dealer here: YIELD or ERROR for the router there. */
+  send(head: readonly unknown[], payload: Payload): boolean {
+    if (head[0] === codes.result) this.#send([codes.yield, head[1], head[2]], payload);
+    else this.#send([codes.error, codes.invocation, head[2], head[3], head[4]], payload);
+    return true;
+  }
+
+  #dial(): void {
+    const { url, maxMessageBytes } = this.#settings;
+    this.state = "connecting";
+    const socket = dialLink(url, cbor, maxMessageBytes, {
+      opened: () => this.#hello(),
+      message: (message) => this.#received(message),
+      closed: (reason) => this.#closed(reason),
+    });
+    this.#socket = socket;
+    this.#timer = setTimeout(() => socket.terminate(), joinTimeoutMs);
+  }
+
+  #hello(): void {
+    this.state = "joining";
+    const { realm, node, key } = this.#settings;
+    this.#send([codes.hello, realm.name, {
+      roles,
+      authmethods: ["cryptosign"],
+      authrole: routerRole,
+      authextra: { pubkey: key.publicKey, x_holdfast_node: node },
+    }]);
+  }
+
+  #closed(reason: string): void {
+    clearTimeout(this.#timer);
+    const wasUp = this.state === "up";
+    const { realm } = this.#settings;
+    realm.dealer.abandon(this);
+    this.#subscriptions.clear();
+    this.#registrations.clear();
+    this.#registrationsById.clear();
+    // Whoever waits for an answer goes on without this router.
+    const answers = [...this.#answers.values()];
+    this.#answers.clear();
+    for (const answered of answers) answered([codes.goodbye, {}, "closed"]);
+    if (this.state === "ended" || this.state === "self") return;
+    if (this.state !== "duplicate") this.state = "waiting";
+    if (this.reason === "" || wasUp) this.reason = reason;
+    this.#note(`no link to ${this.url}: ${this.reason}`);
+    const waitMs = retryMs[Math.min(this.#tries++, retryMs.length - 1)]!;
+    this.#timer = setTimeout(() => this.#dial(), waitMs * (0.75 + Math.random() / 2));
+  }
+
+  #received(encoded: Encoded): void {
+    try {
+      const { head, payload } = cbor.open(encoded);
+      this.#handle(checkRouterMessage(head), payload);
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) this.#settings.counters.failures++;
+      this.reason = messageOf(error);
+      this.#socket?.terminate();
+    }
+  }
+
+  #handle(message: RouterMessage, payload: Payload): void {
+    switch (message[0]) {
+      case codes.event:
+        return this.#event(message, payload);
+      case codes.invocation:
+        return this.#invocation(message, payload);
+      case codes.interrupt:
+        return this.#settings.realm.dealer.cancel(this, message[1], {
+          mode: message[2]["mode"] === "kill" ? "kill" : "killnowait",
+        });
+      case codes.challenge: {
+        const { challenge } = message[2];
+        if (typeof challenge !== "string" || !/^[0-9a-f]{64}$/i.test(challenge)) {
+          throw new ProtocolViolation("CHALLENGE came without 32 bytes in hex");
+        }
+        return this.#send([codes.authenticate, this.#settings.key.answer(challenge), {}]);
+      }
+      case codes.welcome:
+        return this.#welcome(message);
+      case codes.abort:
+      case codes.goodbye: {
+        const text = message[1]["message"];
+        this.reason = `it says ${message[2]}${typeof text === "string" ? ` (${text})` : ""}`;
+        this.#socket?.terminate();
+        return;
+      }
+      case codes.error:
+        return this.#answers.get(message[2])?.(message);
+      case codes.subscribed:
+      case codes.unsubscribed:
+      case codes.registered:
+      case codes.unregistered:
+        return this.#answers.get(message[1])?.(message);
+    }
+    throw new ProtocolViolation(`${messageName(message[0])} came over a link`);
+  }
+
+  #welcome([, session, { authextra }]: Welcome): void {
+    clearTimeout(this.#timer);
+    this.id = session;
+    const node = isDict(authextra) ? authextra["x_cb_node_id"] : undefined;
+    this.node = typeof node === "string" ? node : "";
+    if (this.node === this.#settings.node) {
+      this.state = "self";
+      this.reason = "the address is this router's own";
+      this.#socket?.terminate();
+      return;
+    }
+    if (this.#settings.isLinkedTo(this.node)) {
+      this.state = "duplicate";
+      this.reason = `another link leads to ${this.node}`;
+      this.#socket?.terminate();
+      return;
+    }
+    this.state = "up";
+    this.reason = "";
+    this.#tries = 0;
+    this.joined++;
+    this.#watch(this.#socket!);
+    const { broker, dealer } = this.#settings.realm;
+    const answers: Promise<void>[] = [];
+    for (const subscription of broker.subscriptions.values()) {
+      if (subscription.interested > 0) answers.push(this.subscribe(subscription));
+    }
+    for (const registration of dealer.registrations.values()) {
+      if (registration.interested > 0) answers.push(this.register(registration));
+    }
+    void Promise.all(answers).then(() => {
+      if (this.state === "up") this.#note(`linked to ${this.node} at ${this.url}`);
+    });
+  }
+
+  /** Ends a link at whose other end nobody lives. */
+  #watch(socket: LinkSocket): void {
+    let heard = socket.heard;
+    let silent = 0;
+    const timer = setInterval(() => {
+      if (this.#socket !== socket || this.state !== "up") return clearInterval(timer);
+      silent = socket.heard === heard ? silent + 1 : 0;
+      heard = socket.heard;
+      if (silent <= maxSilentPings) return socket.ping();
+      clearInterval(timer);
+      this.reason = `nothing has come for ${silent} seconds`;
+      socket.terminate();
+    }, pingIntervalMs);
+  }
+
+  #event([, , id, details]: Event, payload: Payload): void {
+    const { topic } = details;
+    if (typeof topic !== "string") throw new ProtocolViolation("EVENT came without its topic");
+    this.events++;
+    const { counters, realm } = this.#settings;
+    counters.publicationsForwarded++;
+    realm.broker.route({
+      id,
+      topic,
+      payload,
+      publisher: shown(details),
+      receivers: Receivers.of(details),
+      except: undefined,
+      isForwarded: true,
+      origin: undefined,
+    });
+  }
+
+  #invocation([, request, registrationId, details]: Invocation, payload: Payload): void {
+    const registration = this.#registrationsById.get(registrationId);
+    const named = details["procedure"];
+    const procedure = typeof named === "string" ? named : registration?.uri;
+    try {
+      if (procedure === undefined) {
+        throw new ProtocolViolation(`INVOCATION came for the unknown ${registrationId}`);
+      }
+      const { dealer } = this.#settings.realm;
+      dealer.call(this, request, details, procedure, payload, shown(details));
+    } catch (error) {
+      if (!(error instanceof WampError)) throw error;
+      const head = [codes.error, codes.invocation, request, {}, error.uri];
+      this.#send(head, Payload.of([error.args]));
+    }
+  }
+
+  #ask(
+    message: (request: number) => readonly unknown[],
+    answered: (answer: RouterMessage) => void,
+  ): Promise<void> {
+    const request = ++this.#lastRequest;
+    return new Promise((resolve) => {
+      this.#answers.set(request, (answer) => {
+        this.#answers.delete(request);
+        answered(answer);
+        resolve();
+      });
+      this.#send(message(request));
+    });
+  }
+
+  #send(head: readonly unknown[], payload = Payload.empty): void {
+    this.#socket?.send(cbor.join(head, payload));
+  }
+
+  /** The same is not said twice. */
+  #note(line: string): void {
+    if (line === this.#lastNote) return;
+    this.#lastNote = line;
+    this.#settings.note(line);
+  }
+}
+
+/** What subscribers and callees get to know of the details that came over a link. */
+const shownNames = [
+  "publisher",
+  "publisher_authid",
+  "publisher_authrole",
+  "caller",
+  "caller_authid",
+  "caller_authrole",
+  "enc_algo",
+  "enc_key",
+  "enc_serializer",
+  "ppt_scheme",
+  "ppt_serializer",
+] as const;
+
+function shown(details: Dict): Dict {
+  const members: Record<string, unknown> = {};
+  for (const name of shownNames) {
+    if (details[name] !== undefined) members[name] = details[name];
+  }
+  return members;
+}
