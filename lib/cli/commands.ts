@@ -182,7 +182,7 @@ const wampRouter: Command<typeof routerRows> = {
         "    --listen ws://:8081/ws --listen rs://:5081",
     },
     {
-      purpose: "one of two routers that are linked; the other has 1 and 2 the other way round",
+      purpose: "one of two linked routers; the other one has 1 and 2 exchanged",
       line: "holdfast wamp router --node node1 --listen ws://:8081/ws --listen rs://:5081 \\\n" +
         "    --link rs://localhost:5082",
     },
