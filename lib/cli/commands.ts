@@ -186,6 +186,10 @@ const wampRouter: Command<typeof routerRows> = {
       line: "holdfast wamp router --node node1 --listen ws://:8081/ws --listen rs://:5081 \\\n" +
         "    --link rs://localhost:5082",
     },
+    {
+      purpose: "one router of a cluster that a file describes",
+      line: "holdfast wamp router --config cluster.json --node node2",
+    },
   ],
   load: () => import("../wamp/router/run.ts"),
 };

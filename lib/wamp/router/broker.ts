@@ -85,16 +85,16 @@ export class Broker {
   }
 
   #join(session: Session, request: number, subscription: Subscription): void {
-    if (session.isClosed || subscription.has(session)) {
-      this.#uninterest(subscription);
-      if (session.isClosed) return;
-    } else {
-      const isFirst = subscription.clients.size === 0;
-      subscription.add(session);
-      if (isFirst) this.#meta.subscriptionCreated(session, subscription);
-      this.#meta.subscribed(session, subscription);
-    }
+    const isKnown = subscription.has(session);
+    if (session.isClosed || isKnown) this.#uninterest(subscription);
+    if (session.isClosed) return;
+    const isFirst = subscription.clients.size === 0;
+    subscription.add(session);
+    // Before any event, which may be one about this very subscription.
     session.send([codes.subscribed, request, subscription.id], Payload.empty);
+    if (isKnown) return;
+    if (isFirst) this.#meta.subscriptionCreated(session, subscription);
+    this.#meta.subscribed(session, subscription);
   }
 
   /** @throws {WampError} the answer is an ERROR. */

@@ -100,13 +100,12 @@ export class Dealer {
       return;
     }
     registration.add(session, handlesTimeouts);
-    if (!session.isLink) {
-      if (registration.callees.filter(({ isLink }) => !isLink).length === 1) {
-        this.#meta.registrationCreated(session, registration);
-      }
-      this.#meta.registered(session, registration);
-    }
     session.send([codes.registered, request, registration.id], Payload.empty);
+    if (session.isLink) return;
+    if (registration.callees.filter(({ isLink }) => !isLink).length === 1) {
+      this.#meta.registrationCreated(session, registration);
+    }
+    this.#meta.registered(session, registration);
   }
 
   /** @throws {WampError} the answer is an ERROR. */

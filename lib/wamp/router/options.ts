@@ -76,11 +76,18 @@ export const defaultListen: readonly string[] = ["ws://:8080/ws"];
 
 /** The options of `holdfast wamp router`. */
 export const routerRows = {
+  configFile: row({
+    name: "config",
+    kind: file,
+    category: "Router",
+    summary: "read realms, roles, keys, addresses and links of a cluster from this JSON file",
+    conflicts: ["realms", "listen", "links", "linkKeyFile", "trustedKeys"],
+  }),
   node: row({
     name: "node",
     kind: nodeName,
     category: "Router",
-    summary: "what this router is called, in pages, metrics and what clients learn",
+    summary: "what this router is called; with --config, which of its nodes it is",
     otherwise: "host name and process id",
   }),
   realms: row({

@@ -3,10 +3,12 @@ import { type ExitCode, exitCodes } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
 import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
+import type { UriStrictness } from "../message/uri.ts";
 import { parseListenUrl } from "../transport/listen_url.ts";
 import { defaultLinkKeyFile, defaultListen, type RouterOptions } from "./options.ts";
 import { routerRole } from "./authentication.ts";
 import type { SigningKey } from "./cryptosign.ts";
+import { type NodeConfig, readConfig } from "./config.ts";
 import { linkKey } from "./link_key.ts";
 import { Role } from "./role.ts";
 import { Router } from "./router.ts";
@@ -28,24 +30,21 @@ export async function run(
   io: Io,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const realms = settings.realms.length > 0 ? settings.realms : ["realm1"];
-  const key = keyOf(settings);
-  const trusted = key === undefined
-    ? settings.trustedKeys
-    : [key.publicKey, ...settings.trustedKeys];
-  const principals = trusted.map((publicKey) => ({
+  const config = settings.configFile === undefined
+    ? ownConfig(settings)
+    : readConfig(settings.configFile, settings.node, strictnessOf(settings));
+  const key = keyOf(config);
+  const trusted = key === undefined ? config.trustedKeys : [key.publicKey, ...config.trustedKeys];
+  const routers = trusted.map((publicKey) => ({
     authid: `router-${publicKey.slice(0, 8)}`,
     publicKey,
     roles: [routerRole],
   }));
   const router = new Router({
-    node: settings.node ?? `${hostname().replaceAll(/[^\w.-]/g, "-").slice(0, 50)}-${process.pid}`,
-    realms: realms.map((name) => ({
-      name,
-      roles: [Role.unrestricted("anonymous")],
-      uris: settings.isStrict ? "strict" : "loose",
-      anonymousRole: "anonymous",
-      principals,
+    node: config.node,
+    realms: config.realms.map((realm) => ({
+      ...realm,
+      principals: [...realm.principals, ...routers],
     })),
     pingIntervalMs: settings.pingIntervalMs,
     maxMessageBytes: settings.maxMessageBytes,
@@ -53,9 +52,8 @@ export async function run(
     note: (line) => io.note(line),
   });
   try {
-    const listen = settings.listen.length > 0 ? settings.listen : defaultListen.map(parseListenUrl);
-    for (const url of listen) io.out(`listening on ${router.listen(url).url}`);
-    if (key !== undefined) router.linkTo(settings.links, key);
+    for (const url of config.listen) io.out(`listening on ${router.listen(url).url}`);
+    if (key !== undefined) router.linkTo(config.links, key);
     await serveUntilStopped(router, settings, given.has("statsAddress"), io, signal);
   } finally {
     await router.stop();
@@ -69,8 +67,31 @@ export async function run(
   return exitCodes.ok;
 }
 
+/** What the command line says without a file: everybody may do everything. */
+function ownConfig(settings: RouterOptions): NodeConfig {
+  const { realms, listen, links, linkKeyFile, trustedKeys } = settings;
+  return {
+    node: settings.node ?? `${hostname().replaceAll(/[^\w.-]/g, "-").slice(0, 50)}-${process.pid}`,
+    listen: listen.length > 0 ? listen : defaultListen.map(parseListenUrl),
+    links,
+    realms: (realms.length > 0 ? realms : ["realm1"]).map((name) => ({
+      name,
+      roles: [Role.unrestricted("anonymous")],
+      uris: strictnessOf(settings),
+      anonymousRole: "anonymous",
+      principals: [],
+    })),
+    linkKeyFile,
+    trustedKeys,
+  };
+}
+
+function strictnessOf({ isStrict }: RouterOptions): UriStrictness {
+  return isStrict ? "strict" : "loose";
+}
+
 /** The key of links; made where it is missing, so that routers on one host need none by hand. */
-function keyOf({ links, linkKeyFile }: RouterOptions): SigningKey | undefined {
+function keyOf({ links, linkKeyFile }: NodeConfig): SigningKey | undefined {
   if (linkKeyFile !== undefined) return linkKey(linkKeyFile);
   return links.length > 0 ? linkKey(defaultLinkKeyFile) : undefined;
 }

@@ -31,7 +31,6 @@ export interface WebSocketListenerSettings extends ListenerSettings {
 export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSettings): WampListener {
   const connections = new Set<WebSocketConnection>();
   const lanes = new Map<string, WebSocketLane>();
-  let slowClosed = 0;
   let isStopped = false;
 
   const server = bind(url, {
@@ -80,10 +79,9 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
       message: (socket, message) => socket.data.received(message),
       pong: (socket) => socket.data.lives(),
       ping: (socket) => socket.data.lives(),
-      close(socket, code) {
+      close(socket) {
         const connection = socket.data;
         connections.delete(connection);
-        if (code === backpressureCode && socket.data.isSlow()) slowClosed++;
         connection.ended();
       },
       error(error, socket) {
@@ -107,9 +105,8 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
   return {
     url: formatListenUrl(url, port),
     port,
-    get slowClosed() {
-      return slowClosed;
-    },
+    // The engine closes slow clients as if they had gone by themselves.
+    slowClosed: undefined,
     async stop() {
       isStopped = true;
       heartbeat.stop();
@@ -117,9 +114,6 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
     },
   };
 }
-
-/** What the engine tells of a connection that it has cut off. */
-const backpressureCode = 1006;
 
 function bind(
   url: ListenUrl,
@@ -164,8 +158,6 @@ class WebSocketConnection implements Connection {
   /** Undefined before it is open and after it has ended. */
   socket: Socket | undefined;
   #receiver: Receiver | undefined;
-  #asked = false;
-  #isSlow = false;
 
   constructor(lane: WebSocketLane, peer: string) {
     this.lane = lane;
@@ -203,13 +195,8 @@ class WebSocketConnection implements Connection {
     receiver?.closed();
   }
 
-  /** Whether the engine ended it because it did not read. */
-  isSlow(): boolean {
-    return this.#isSlow || !this.#asked && (this.socket?.getBufferedAmount() ?? 0) > 0;
-  }
-
   send(message: Encoded): boolean {
-    if (this.socket?.send(this.lane.framed(message)) === 0) this.#isSlow = true;
+    this.socket?.send(this.lane.framed(message));
     return true;
   }
 
@@ -218,12 +205,10 @@ class WebSocketConnection implements Connection {
   }
 
   close(): void {
-    this.#asked = true;
     this.socket?.close(1000);
   }
 
   terminate(): void {
-    this.#asked = true;
     this.socket?.terminate();
   }
 }

@@ -1,0 +1,164 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { serializers } from "../../../lib/wamp/serialization/serializers.ts";
+import { until, withRouter } from "./local_router.ts";
+import { RawClient } from "./raw_client.ts";
+
+/** A generator that gives the same numbers in each run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * below);
+  };
+}
+
+const values = [
+  null,
+  true,
+  0,
+  1,
+  -1,
+  1.5,
+  2 ** 53,
+  "",
+  "com.example.a",
+  "wamp.session.kill_all",
+  "a..b",
+  [],
+  [1],
+  {},
+  { match: "prefix" },
+  { match: 7, invoke: [], timeout: "x", exclude: 3, eligible: {}, acknowledge: true, mode: [] },
+  { receive_progress: true, timeout: -1, exclude: [null], disclose_me: 1 },
+  new Uint8Array([0, 255]),
+];
+const codes = [1, 2, 3, 5, 6, 8, 16, 32, 34, 48, 49, 64, 66, 70, 68, 36, 99];
+
+test("messages that make no sense end one session, and nothing else", async () => {
+  await withRouter(async ({ ws, router, notes }) => {
+    const witness = await RawClient.join(ws);
+    await witness.ask([32, 1, {}, "com.witness"]);
+    const random = numbers(1);
+    for (let round = 0; round < 150; round++) {
+      const serializer = serializers[round % 3]!;
+      const client = await RawClient.join(ws, {}, serializer);
+      const target = await client.ask([64, 1, {}, `com.proc${round}`]);
+      assert.equal(target[0], 65);
+      for (let count = 0; count < 30; count++) {
+        const message: unknown[] = [codes[random(codes.length)]];
+        for (let length = random(6); length > 0; length--) {
+          message.push(values[random(values.length)]);
+        }
+        // Half of them begin as they should.
+        if (random(2) === 0) message.splice(1, 2, count + 2, values[14 + random(3)]);
+        client.send(message);
+      }
+      client.close();
+    }
+    await until(() => router.realmOf("realm1")!.sessions.size === 1);
+    assert.deepEqual(notes, []);
+    assert.equal(router.counters.failures, 0);
+    const realm = router.realmOf("realm1")!;
+    assert.equal(realm.broker.subscriptions.size, 1);
+    assert.equal(realm.dealer.registrations.size, 0);
+    const [code] = await witness.ask([
+      16,
+      2,
+      { acknowledge: true, exclude_me: false },
+      "com.witness",
+    ]);
+    assert.ok(code === 17 || code === 36);
+    witness.close();
+  });
+}, 30_000);
+
+test("bytes that are no messages end one connection, and nothing else", async () => {
+  await withRouter(async ({ ws, rs, router, notes }) => {
+    const witness = await RawClient.join(ws);
+    const random = numbers(2);
+    const bytes = (length: number) => Uint8Array.from({ length }, () => random(256));
+    for (let round = 0; round < 100; round++) {
+      const serializer = serializers[round % 3]!;
+      const client = await RawClient.connect(ws, serializer, round % 6 >= 3 && serializer.isBinary);
+      if (round % 2 === 0) client.send([1, "realm1", { roles: {} }]);
+      const frame = bytes(random(60));
+      client.socket.send(random(2) === 0 ? frame : Buffer.from(frame).toString("latin1"));
+      client.close();
+    }
+    const port = Number(new URL(rs.replace("rs:", "http:")).port);
+    const starts = [
+      [0x7f, 0xf1, 0, 0],
+      [0x7f, 0xf2, 0, 0],
+      [0x7f, 0xf3, 0, 0],
+      [0x7f, 0xf9, 0, 0],
+      [0x7f, 0x01, 0, 1],
+      [0x47, 0x45, 0x54, 0x20],
+      [0x7f],
+    ];
+    let ended = 0;
+    for (let round = 0; round < 100; round++) {
+      const socket = await Bun.connect({
+        hostname: "127.0.0.1",
+        port,
+        socket: {
+          data() {},
+          close() {
+            ended++;
+          },
+        },
+      });
+      socket.write(new Uint8Array(starts[round % starts.length]!));
+      socket.write(bytes(random(80)));
+      socket.end();
+    }
+    await until(() => ended === 100 && router.realmOf("realm1")!.sessions.size === 1, 10_000);
+    assert.deepEqual(notes, []);
+    assert.deepEqual(
+      (await witness.ask([48, 1, {}, "wamp.session.count"])).slice(0, 4),
+      [50, 1, {}, [1]],
+    );
+    witness.close();
+  });
+}, 30_000);
+
+test("a message that is too long ends its connection", async () => {
+  await withRouter(
+    async ({ ws, router }) => {
+      const client = await RawClient.join(ws);
+      client.send([16, 1, {}, "com.a", ["x".repeat(20_000)]]);
+      assert.equal(await client.closed, 1009);
+      await until(() => router.realmOf("realm1")!.sessions.size === 0);
+    },
+    {},
+    { maxMessageBytes: 16_384 },
+  );
+});
+
+test("rawsocket answers a handshake that it cannot take with the error's number", async () => {
+  await withRouter(async ({ rs }) => {
+    const port = Number(new URL(rs.replace("rs:", "http:")).port);
+    const answer = (hello: number[]) =>
+      new Promise<string>((resolve, reject) => {
+        let heard = "";
+        void Bun.connect({
+          hostname: "127.0.0.1",
+          port,
+          socket: {
+            open(socket) {
+              socket.write(new Uint8Array(hello));
+            },
+            data(_socket, data) {
+              heard += data.toString("hex");
+            },
+            close: () => resolve(heard),
+            connectError: (_socket, error) => reject(error),
+          },
+        });
+      });
+    assert.equal(await answer([0x7f, 0xf0, 0, 0]), "7f100000");
+    assert.equal(await answer([0x7f, 0xf5, 0, 0]), "7f100000");
+    assert.equal(await answer([0x7f, 0xf1, 0, 1]), "7f300000");
+    assert.equal(await answer([0x47, 0x45, 0x54, 0x20]), "");
+  });
+});
