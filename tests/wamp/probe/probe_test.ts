@@ -1,0 +1,162 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { exitCodes } from "../../../lib/errors.ts";
+import { commandLineOf } from "../../../lib/options/command_line.ts";
+import { backendRows, type BackendSettings } from "../../../lib/wamp/backend/options.ts";
+import { run as runBackend } from "../../../lib/wamp/backend/run.ts";
+import { probeRows, type ProbeSettings } from "../../../lib/wamp/probe/options.ts";
+import { run } from "../../../lib/wamp/probe/run.ts";
+import type { ProbeSnapshot } from "../../../lib/wamp/probe/snapshot.ts";
+import { CollectedIo } from "../../cli/collected_io.ts";
+import { until, withRouter } from "../router/local_router.ts";
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly snapshot: ProbeSnapshot;
+  readonly io: CollectedIo;
+}
+
+let files = 0;
+
+/** A run of the probe, of a second or so, whose own lateness does not matter. */
+async function probe(
+  changes: Partial<ProbeSettings>,
+  signal = new AbortController().signal,
+): Promise<Outcome> {
+  const jsonFile = join(tmpdir(), `holdfast-probe-${process.pid}-${files++}.json`);
+  const io = new CollectedIo();
+  try {
+    const commandLine = commandLineOf(probeRows, [], {
+      connections: 4,
+      ratePerSecond: 10,
+      durationMs: 600,
+      calls: false,
+      statsAddress: "off",
+      maxLatenessMs: 10_000,
+      jsonFile,
+      ...changes,
+    });
+    const exitCode = await run(commandLine, io, signal);
+    return { exitCode, snapshot: JSON.parse(readFileSync(jsonFile, "utf8")), io };
+  } finally {
+    rmSync(jsonFile, { force: true });
+  }
+}
+
+/** Every subscriber has everything once, and the books are balanced. */
+function assertComplete({ snapshot }: Outcome, sessions: number): void {
+  const { publications, events, calls, publisherRows } = snapshot;
+  assert.ok(publications.sent > 0);
+  assert.equal(publications.answered, publications.sent);
+  assert.equal(publications.due, publications.sent + publications.generatorLate);
+  assert.equal(events.unique, publications.sent * sessions);
+  assert.equal(events.received, events.unique);
+  assert.deepEqual(
+    [events.lost, events.duplicated, events.outOfOrder, events.missing, events.foreign],
+    [0, 0, 0, 0, 0],
+  );
+  assert.equal(calls.answered, calls.sent);
+  assert.equal(
+    publisherRows.reduce((sum, { published }) => sum + published, 0),
+    publications.sent,
+  );
+  for (const row of publisherRows) assert.equal(row.received, row.published * sessions, row.name);
+}
+
+const forms: { name: string; changes: Partial<ProbeSettings>; isRaw?: true }[] = [
+  { name: "json", changes: { serializer: "json" } },
+  { name: "msgpack, batched", changes: { serializer: "msgpack", batched: true, stride: 5 } },
+  { name: "cbor, open loop", changes: { openLoop: true, loops: 2 } },
+  { name: "json over rawsocket", changes: { serializer: "json" }, isRaw: true },
+  { name: "msgpack over rawsocket", changes: { serializer: "msgpack" }, isRaw: true },
+  { name: "cbor over rawsocket", changes: {}, isRaw: true },
+];
+
+for (const { name, changes, isRaw } of forms) {
+  test(`wamp probe has every event once with ${name}`, async () => {
+    await withRouter(async ({ ws, rs }) => {
+      const outcome = await probe({ ...changes, urls: [isRaw ? rs : ws] });
+      assert.equal(outcome.exitCode, exitCodes.ok, outcome.io.noteLines.join("\n"));
+      assertComplete(outcome, 4);
+      assert.deepEqual(outcome.snapshot.sessions.opened, 4);
+    });
+  });
+}
+
+test("wamp probe in several processes calls what wamp backend has registered", async () => {
+  await withRouter(async ({ ws, rs }) => {
+    const stop = new AbortController();
+    const backendIo = new CollectedIo();
+    const backendLine = commandLineOf(backendRows, [], {
+      urls: [rs],
+      serializer: "msgpack",
+      nodes: 2,
+    } satisfies Partial<BackendSettings>);
+    const backend = runBackend(backendLine, backendIo, stop.signal);
+    await until(() => backendIo.noteLines.some((line) => line.startsWith("registered")));
+    const outcome = await probe({
+      urls: [ws],
+      clients: 2,
+      connections: 2,
+      calls: true,
+      nodes: 2,
+      durationMs: 1200,
+      expectations: ["events.lost==0", "calls.failed==0", "delivery.p99<1m"],
+    });
+    assert.equal(outcome.exitCode, exitCodes.ok, outcome.io.outLines.join("\n"));
+    assertComplete(outcome, 4);
+    const { calls, publications, verdict, usage, nodes } = outcome.snapshot;
+    assert.equal(calls.sent, publications.sent * 2);
+    assert.equal(verdict?.expectations.every(({ passed }) => passed), true);
+    assert.ok(usage.cpuUserSeconds > 0);
+    assert.deepEqual(nodes, { node1: 4 });
+    assert.ok(outcome.io.noteLines.some((line) => /^LOAD: .* ctx$/.test(line)));
+    assert.ok(outcome.io.noteLines.some((line) => /EVENTs received .*B\/s; .* published/.test(line)));
+    stop.abort();
+    assert.equal(await backend, exitCodes.ok);
+    assert.match(backendIo.outLines.join("\n"), new RegExp(`^${calls.sent} INVOCATIONs received`));
+  });
+}, 20_000);
+
+test("wamp probe counts calls that nobody answers as failed", async () => {
+  await withRouter(async ({ ws }) => {
+    const { snapshot, exitCode } = await probe({
+      urls: [ws],
+      calls: true,
+      nodes: 1,
+      expectations: ["calls.failed==0"],
+    });
+    assert.equal(exitCode, exitCodes.expectationFailed);
+    assert.ok(snapshot.calls.sent > 0);
+    assert.equal(snapshot.calls.refused, snapshot.calls.sent);
+    assert.deepEqual(snapshot.errors, {
+      "wamp.error.no_such_procedure": snapshot.calls.sent,
+    });
+  });
+});
+
+test("wamp probe ends with 4 where no session can be opened", async () => {
+  const { exitCode, snapshot } = await probe({ urls: ["ws://127.0.0.1:1/ws"] });
+  assert.equal(exitCode, exitCodes.targetUnreachable);
+  assert.match(snapshot.verdict!.reasons[0]!, /None of 4 sessions could be opened \(.*refused/i);
+  await withRouter(async ({ ws }) => {
+    const outcome = await probe({ urls: [ws], realm: "nowhere" });
+    assert.equal(outcome.exitCode, exitCodes.targetUnreachable);
+    assert.match(outcome.snapshot.verdict!.reasons[0]!, /no_such_realm/);
+  });
+});
+
+test("wamp probe that is interrupted reports what it has", async () => {
+  await withRouter(async ({ ws }) => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 500);
+    const { exitCode, snapshot } = await probe({ urls: [ws], durationMs: 60_000 }, stop.signal);
+    assert.equal(exitCode, exitCodes.interrupted);
+    assert.ok(snapshot.publications.sent > 0);
+    assert.equal(snapshot.interrupted, true);
+  });
+});
