@@ -4,6 +4,7 @@ import { reportRows } from "../results/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import { defaultListen, routerRows } from "../wamp/router/options.ts";
 import { backendRows } from "../wamp/backend/options.ts";
+import { haRows } from "../wamp/ha/options.ts";
 import { probeRows } from "../wamp/probe/options.ts";
 import type { Command } from "./command.ts";
 
@@ -240,6 +241,30 @@ const wampBackend: Command<typeof backendRows> = {
   load: () => import("../wamp/backend/run.ts"),
 };
 
+const wampHa: Command<typeof haRows> = {
+  name: "wamp ha",
+  summary: "break a cluster of routers behind HAProxy, and tell what it cost",
+  arguments: { name: "argument", least: 0, most: 0, summary: [] },
+  rows: haRows,
+  examples: [
+    {
+      purpose: "kill one of four nodes, and fail where a failover takes too long",
+      line: "holdfast wamp ha --scenario kill-node \\\n" +
+        "    --expect 'reconnect.p95<500ms' --expect events.lost==0",
+    },
+    {
+      purpose: "a node that hangs, comes back and gets its sessions again",
+      line: "holdfast wamp ha --nodes 3 --scenario freeze-node --rebalance \\\n" +
+        "    --expect 'detection<2s' --expect 'spread.difference<=1'",
+    },
+    {
+      purpose: "steps of your own",
+      line: "holdfast wamp ha --scenario steps.txt --connections 200 --rate 2 --json ha.json",
+    },
+  ],
+  load: () => import("../wamp/ha/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
 export const commands: readonly Command[] = [
   server,
@@ -249,4 +274,5 @@ export const commands: readonly Command[] = [
   wampRouter,
   wampProbe,
   wampBackend,
+  wampHa,
 ] as readonly unknown[] as Command[];

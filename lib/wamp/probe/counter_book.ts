@@ -155,6 +155,20 @@ export class CounterBook {
   }
 
   /**
+   * What lies in holes and was acknowledged: lost, or overtaken and still on its way. What comes last of a
+   * publisher is in no hole yet.
+   */
+  lostInHoles(totals: readonly PublisherTotal[]): number {
+    let lost = 0;
+    for (const count of this.#unlisted) lost += count;
+    for (const [pair, holes] of this.#holes) {
+      const { unacknowledged } = totals[pair % this.#publishers]!;
+      for (const { from, to } of holes) lost += to - from - countBetween(unacknowledged, from, to);
+    }
+    return lost;
+  }
+
+  /**
    * How the books stand when everything that could come has come, by publisher. Holes that there was
    * no room for count as lost, in full.
    */

@@ -23,6 +23,9 @@ export interface ProbeObserver {
   published(totals: PublisherTotal[]): void;
   /** `interval`: histograms of the time since the last call; valid during the call only. */
   second(interval: ProbeHistograms, snapshot: ProbeSnapshot): void;
+  /** The plan begins, at this time; it is over. */
+  began?(atNs: number): void;
+  ended?(): void;
   sessionLost?(id: number, atNs: number, node: string, failure: Failure | undefined): void;
   sessionBack?(id: number, atNs: number, node: string): void;
 }
@@ -169,6 +172,7 @@ export class LocalProbe {
     this.#beginNs = atNs;
     this.#cpuAtBegin = readCpu();
     this.load.begin(atNs);
+    this.#observer.began?.(atNs);
     this.#wakeUp();
   }
 
@@ -227,6 +231,7 @@ export class LocalProbe {
 
   #drain(atNs: number): void {
     this.#phase = "drain";
+    this.#observer.ended?.();
     this.#endNs = Math.min(atNs, this.#plannedEndNs);
     this.#cpuAtEnd = readCpu();
     this.load.end(this.#endNs);

@@ -6,8 +6,11 @@ import type { ProbePlan } from "./plan.ts";
 import { type Probe, publisherRows, type SecondHandler } from "./probe.ts";
 import type { ProbeSnapshot } from "./snapshot.ts";
 
-/** Told of single sessions; times are clock times. */
-export type SessionObserver = Pick<ProbeObserver, "sessionLost" | "sessionBack">;
+/** Told of single sessions, and of the plan; times are clock times. */
+export type SessionObserver = Pick<
+  ProbeObserver,
+  "sessionLost" | "sessionBack" | "began" | "ended"
+>;
 
 /** A probe that consists of this process alone. */
 export class SoloProbe implements Probe {

@@ -234,8 +234,9 @@ export class ClientSessions {
 
   #one(id: number, bytes: Uint8Array): void {
     const phase = this.#phase[id];
-    if (phase === joined && this.#handlers.raw(id, bytes)) return;
     if (phase === ending || phase === free) return;
+    // Answers that are on their way still count while a session leaves.
+    if (phase !== joining && this.#handlers.raw(id, bytes)) return;
     const { serializer } = this.#settings.subprotocol;
     const message = checkRouterMessage(serializer.decode(bytes));
     if (phase === joining) this.#answer(id, message);
@@ -266,7 +267,7 @@ export class ClientSessions {
       case codes.challenge:
         throw new ProtocolViolation(`${messageName(message[0])} came in a session that has joined`);
       default:
-        if (this.#phase[id] === joined) this.#handlers.message(id, message);
+        this.#handlers.message(id, message);
     }
   }
 

@@ -15,7 +15,7 @@ export interface KeeperHandlers {
   joined(id: number): void;
   /** Of use again (or for the first time), served by that node. */
   ready(id: number, atNs: number, node: string): void;
-  /** Was of use and is not any more; `failure` is undefined where this side ended it. */
+  /** Was of use and is not any more; `failure` is undefined where it was recycled. */
   lost(id: number, atNs: number, node: string, failure: Failure | undefined): void;
   /** Each session is ready or has failed once. */
   settled(): void;
@@ -29,12 +29,14 @@ const mostJoining = 64;
 const isWaiting = 0;
 const isJoining = 1;
 const isReady = 2;
+/** Closed on purpose, to be opened again. */
+const isRecycling = 3;
 
 /**
  * Opens sessions and opens them again for as long as it runs, and knows which node serves each, by the
  * `x_cb_node_id` that a router tells in WELCOME, or its `x_cb_pid`.
  *
- * A session costs 55 bytes.
+ * A session costs 48 bytes.
  */
 export class SessionKeeper {
   readonly outages: OutageLog;
@@ -50,9 +52,18 @@ export class SessionKeeper {
   readonly #lostNs: Float64Array;
   readonly #tries: Uint32Array;
   readonly #nodeOf: Int16Array;
+  readonly #hasOpened: Uint8Array;
   readonly #nodes: string[] = [];
   readonly #failures = new FailureTally();
-  readonly #counts = { attempted: 0, opened: 0, open: 0, failed: 0, lost: 0, reopened: 0 };
+  readonly #counts = {
+    attempted: 0,
+    opened: 0,
+    open: 0,
+    failed: 0,
+    lost: 0,
+    reopened: 0,
+    recycled: 0,
+  };
   readonly #isSettled = new Set<number>();
   #joining = 0;
   #unsettled: number;
@@ -76,6 +87,7 @@ export class SessionKeeper {
     this.#lostNs = new Float64Array(capacity).fill(NaN);
     this.#tries = new Uint32Array(capacity);
     this.#nodeOf = new Int16Array(capacity).fill(-1);
+    this.#hasOpened = new Uint8Array(capacity);
     this.#unsettled = capacity;
     this.outages = new OutageLog(capacity, {
       counts: surroundings.counts,
@@ -142,14 +154,28 @@ export class SessionKeeper {
     counts.opened++;
     counts.open++;
     this.connect.record(atNs - this.#sinceNs[id]!);
-    if (Number.isNaN(this.#lostNs[id]!)) this.#lastOpenNs = atNs;
-    else {
-      counts.reopened++;
-      this.reconnect.record(atNs - this.#lostNs[id]!);
-      this.outages.back(id, atNs);
-    }
+    this.#opened(id, atNs);
     this.#handlers.ready(id, atNs, this.#nodes[this.#nodeOf[id]!]!);
     this.#settle(id);
+  }
+
+  #opened(id: number, atNs: number): void {
+    const lostNs = this.#lostNs[id]!;
+    if (this.#hasOpened[id] === 0) this.#lastOpenNs = atNs;
+    else this.#counts.reopened++;
+    this.#hasOpened[id] = 1;
+    if (Number.isNaN(lostNs)) return;
+    this.#lostNs[id] = NaN;
+    this.reconnect.record(atNs - lostNs);
+    this.outages.back(id, atNs);
+  }
+
+  /** Closes a session in order, to open it again where the balancer sends it then. */
+  recycle(id: number): void {
+    if (this.#state[id] !== isReady) return;
+    this.#state[id] = isRecycling;
+    this.#counts.recycled++;
+    this.#sessions.leave(id);
   }
 
   /** A session has ended, whether it had joined or not. */
@@ -160,15 +186,17 @@ export class SessionKeeper {
     this.#state[id] = isWaiting;
     this.#nodeOf[id] = -1;
     if (this.#isStopped) {
-      if (state === isReady) this.#counts.open--;
+      if (state === isReady || state === isRecycling) this.#counts.open--;
       if (state === isJoining) this.#counts.failed++;
       return;
     }
     if (failure !== undefined) this.#failures.record(failure, (atNs - this.#startNs) / 1e6);
     if (state === isReady) this.#lose(id, atNs, node, failure);
     else if (state === isJoining) this.#fail(id);
+    else if (state === isRecycling) this.#handlers.lost(id, atNs, this.#nodes[node]!, undefined);
+    if (state === isRecycling) this.#counts.open--;
     const waitNs = this.#backoff.waitNs(id, this.#tries[id]!++);
-    this.#dueNs[id] = atNs + (state === isReady ? 0 : waitNs);
+    this.#dueNs[id] = atNs + (state === isJoining ? waitNs : 0);
     this.#nextDueNs = Math.min(this.#nextDueNs, this.#dueNs[id]!);
   }
 

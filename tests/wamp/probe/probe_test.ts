@@ -91,11 +91,15 @@ test("wamp probe in several processes calls what wamp backend has registered", a
   await withRouter(async ({ ws, rs }) => {
     const stop = new AbortController();
     const backendIo = new CollectedIo();
-    const backendLine = commandLineOf(backendRows, [], {
-      urls: [rs],
-      serializer: "msgpack",
-      nodes: 2,
-    } satisfies Partial<BackendSettings>);
+    const backendLine = commandLineOf(
+      backendRows,
+      [],
+      {
+        urls: [rs],
+        serializer: "msgpack",
+        nodes: 2,
+      } satisfies Partial<BackendSettings>,
+    );
     const backend = runBackend(backendLine, backendIo, stop.signal);
     await until(() => backendIo.noteLines.some((line) => line.startsWith("registered")));
     const outcome = await probe({
@@ -115,7 +119,9 @@ test("wamp probe in several processes calls what wamp backend has registered", a
     assert.ok(usage.cpuUserSeconds > 0);
     assert.deepEqual(nodes, { node1: 4 });
     assert.ok(outcome.io.noteLines.some((line) => /^LOAD: .* ctx$/.test(line)));
-    assert.ok(outcome.io.noteLines.some((line) => /EVENTs received .*B\/s; .* published/.test(line)));
+    assert.ok(
+      outcome.io.noteLines.some((line) => /EVENTs received .*B\/s; .* published/.test(line)),
+    );
     stop.abort();
     assert.equal(await backend, exitCodes.ok);
     assert.match(backendIo.outLines.join("\n"), new RegExp(`^${calls.sent} INVOCATIONs received`));
