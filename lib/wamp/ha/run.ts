@@ -293,7 +293,7 @@ class HaTest {
   #second({ delivery }: ProbeHistograms, snapshot: ProbeSnapshot): void {
     const last = this.#last;
     this.#last = snapshot;
-    if (last === undefined || snapshot.phase === "ramp" || snapshot.phase === "done") return;
+    if (last === undefined || snapshot.phase !== "steady") return;
     const since = (read: (snapshot: ProbeSnapshot) => number) => read(snapshot) - read(last);
     this.#axis.push({
       atMs: snapshot.steadyMs,

@@ -141,17 +141,19 @@ export class CounterBook {
     return this.#missing;
   }
 
-  /** Whether every subscriber that is connected has everything. */
+  /** Whether every subscriber that is connected has every publication that was acknowledged. */
   isComplete(totals: readonly PublisherTotal[]): boolean {
     for (let subscriber = 0; subscriber < this.subscribers; subscriber++) {
       if (this.#isAway[subscriber] === 1) continue;
       const row = subscriber * this.#publishers;
       for (let publisher = 0; publisher < this.#publishers; publisher++) {
         const next = this.#next[row + publisher]!;
-        if (next !== unknown && next < totals[publisher]!.published) return false;
+        const { published, unacknowledged } = totals[publisher]!;
+        if (next === unknown || next >= published) continue;
+        if (published - next > countBetween(unacknowledged, next, published)) return false;
       }
     }
-    return this.#missing === 0;
+    return this.#missing === 0 || this.lostInHoles(totals) === 0;
   }
 
   /**
