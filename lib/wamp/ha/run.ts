@@ -8,7 +8,6 @@ import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
 import { openOutput } from "../../report/output.ts";
 import { identityOf } from "../../report/run_identity.ts";
-import { nowNs } from "../../stats/clock.ts";
 import { evaluate, type Expectation, parseExpectationOf } from "../../stats/expectations.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { payloadHeadBytes } from "../probe/payload_maker.ts";

@@ -372,6 +372,7 @@ export class Link implements Caller {
 
 /** What subscribers and callees get to know of the details that came over a link. */
 const shownNames = [
+  "forward_for",
   "publisher",
   "publisher_authid",
   "publisher_authrole",
