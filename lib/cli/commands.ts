@@ -259,7 +259,7 @@ const wampHa: Command<typeof haRows> = {
     },
     {
       purpose: "steps of your own",
-      line: "holdfast wamp ha --scenario steps.txt --connections 200 --rate 2 --json ha.json",
+      line: "holdfast wamp ha --scenario steps.txt --connections 200 --json ha.json",
     },
   ],
   load: () => import("../wamp/ha/run.ts"),

@@ -80,6 +80,7 @@ export class Link implements Caller {
   state: LinkState = "connecting";
   /** The node at the other end; empty while that is not known. */
   node = "";
+  #forwardFor: readonly Dict[] = [];
   /** Why it is not up; empty when it is. */
   reason = "";
   events = 0;
@@ -263,6 +264,7 @@ export class Link implements Caller {
     this.id = session;
     const node = isDict(authextra) ? authextra["x_cb_node_id"] : undefined;
     this.node = typeof node === "string" ? node : "";
+    this.#forwardFor = [{ session, authid: this.node, authrole: routerRole }];
     if (this.node === this.#settings.node) {
       this.state = "self";
       this.reason = "the address is this router's own";
@@ -318,7 +320,7 @@ export class Link implements Caller {
       id,
       topic,
       payload,
-      publisher: shown(details),
+      publisher: this.#shown(details),
       receivers: Receivers.of(details),
       except: undefined,
       isForwarded: true,
@@ -335,7 +337,7 @@ export class Link implements Caller {
         throw new ProtocolViolation(`INVOCATION came for the unknown ${registrationId}`);
       }
       const { dealer } = this.#settings.realm;
-      dealer.call(this, request, details, procedure, payload, shown(details));
+      dealer.call(this, request, details, procedure, payload, this.#shown(details));
     } catch (error) {
       if (!(error instanceof WampError)) throw error;
       const head = [codes.error, codes.invocation, request, {}, error.uri];
@@ -362,6 +364,18 @@ export class Link implements Caller {
     this.#socket?.send(cbor.join(head, payload));
   }
 
+  /**
+   * That it came over a link, they see as behind Crossbar, by `forward_for`. It names the link and its
+   * router: who published or called is told only where that is disclosed.
+   */
+  #shown(details: Dict): Dict {
+    const members: Record<string, unknown> = { forward_for: this.#forwardFor };
+    for (const name of shownNames) {
+      if (details[name] !== undefined) members[name] = details[name];
+    }
+    return members;
+  }
+
   /** The same is not said twice. */
   #note(line: string): void {
     if (line === this.#lastNote) return;
@@ -370,9 +384,8 @@ export class Link implements Caller {
   }
 }
 
-/** What subscribers and callees get to know of the details that came over a link. */
+/** What else subscribers and callees get to know of the details that came over a link. */
 const shownNames = [
-  "forward_for",
   "publisher",
   "publisher_authid",
   "publisher_authrole",
@@ -385,11 +398,3 @@ const shownNames = [
   "ppt_scheme",
   "ppt_serializer",
 ] as const;
-
-function shown(details: Dict): Dict {
-  const members: Record<string, unknown> = {};
-  for (const name of shownNames) {
-    if (details[name] !== undefined) members[name] = details[name];
-  }
-  return members;
-}

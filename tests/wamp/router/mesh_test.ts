@@ -221,9 +221,15 @@ test("who may get a publication holds behind links too", async () => {
       [16, 1, { exclude: [there.session] }, "com.example.t", ["first"]],
       [16, 2, { eligible: [there.session], disclose_me: true }, "com.example.t", ["second"]],
     );
-    assert.deepEqual((await alsoThere.next()).slice(3), [{}, ["first"]]);
-    const [, , , details, args] = await there.next();
-    assert.deepEqual(args, ["second"]);
+    const [, , , first, ...args] = await alsoThere.next();
+    assert.deepEqual(args, [["first"]]);
+    // That it came over a link is seen, and not who published it.
+    const [forwardFor] = (first as { forward_for: Record<string, unknown>[] }).forward_for;
+    assert.deepEqual(Object.keys(first as object), ["forward_for"]);
+    assert.notEqual(forwardFor!["session"], here.session);
+    assert.deepEqual([forwardFor!["authid"], forwardFor!["authrole"]], ["node1", "router2router"]);
+    const [, , , details, second] = await there.next();
+    assert.deepEqual(second, ["second"]);
     assert.equal((details as { publisher?: number }).publisher, here.session);
     await Bun.sleep(20);
     assert.deepEqual([here, there, alsoThere].map(({ received }) => received.length), [0, 0, 0]);
