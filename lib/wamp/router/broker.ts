@@ -10,6 +10,7 @@ import type { RouterCounters } from "./counters.ts";
 import type { LinkedRouters } from "./links.ts";
 import { matchPolicyOf } from "./match_policy.ts";
 import type { MetaEvents } from "./meta_events.ts";
+import { Outbox } from "./outbox.ts";
 import { PatternTable } from "./pattern_table.ts";
 import { Receivers } from "./receivers.ts";
 import type { Identity, Session } from "./session.ts";
@@ -39,6 +40,7 @@ export class Broker {
   readonly #counters: RouterCounters;
   readonly #meta: MetaEvents;
   readonly #strictness: UriStrictness;
+  readonly #outbox: Outbox;
   links: LinkedRouters;
 
   constructor(
@@ -51,6 +53,7 @@ export class Broker {
     this.#meta = meta;
     this.links = links;
     this.#strictness = strictness;
+    this.#outbox = new Outbox(counters);
   }
 
   subscriptionOf(id: number): Subscription | undefined {
@@ -165,54 +168,50 @@ export class Broker {
       isForwarded: false,
       origin: session,
     });
-    if (options["acknowledge"] === true) {
-      session.send([codes.published, request, id], Payload.empty);
-    }
+    if (options["acknowledge"] !== true) return;
+    // Behind the event, so that what is acknowledged is on its way.
+    this.#outbox.then(() => session.send([codes.published, request, id], Payload.empty));
   }
 
   /** Sends a publication to all whom its topic matches: one encoding for each serializer. */
   route(publication: Publication): void {
     const matches = this.subscriptions.matches(publication.topic);
     if (matches.length === 0) return;
-    const { payload, origin, isForwarded } = publication;
+    const { payload, origin } = publication;
     // What cannot be encoded for some of them is sent to none.
     for (const { groups } of matches) {
       for (const { serializer } of groups.keys()) payload.encodedFor(serializer);
     }
     if (origin !== undefined) this.#toLinks(matches, publication, origin);
-    let count = 0;
     for (const subscription of matches) {
-      if (subscription.clients.size > 0) count += this.#toClients(subscription, publication);
+      if (subscription.clients.size > 0) this.#toClients(subscription, publication);
     }
-    if (isForwarded) this.#counters.eventsForwarded += count;
-    else this.#counters.eventsLocal += count;
   }
 
-  #toClients(subscription: Subscription, publication: Publication): number {
-    const { receivers, except, payload } = publication;
+  #toClients(subscription: Subscription, publication: Publication): void {
+    const { receivers, except, payload, isForwarded } = publication;
     const details = subscription.match === "exact"
       ? publication.publisher
       : { ...publication.publisher, topic: publication.topic };
     const head = [codes.event, subscription.id, publication.id, details];
     const encoded: Encodings = [undefined, undefined, undefined];
-    let count = 0;
     if (receivers === undefined) {
       for (const [lane, group] of subscription.groups) {
-        count += group.publish(
-          encodedOnce(encoded, lane.serializer, head, payload),
-          except?.connection,
-        );
+        const event = encodedOnce(encoded, lane.serializer, head, payload);
+        this.#outbox.publish(group, event, except?.connection, isForwarded);
       }
-      return count;
+      return;
     }
-    for (const session of subscription.clients) {
-      if (session === except || !receivers.includes(session)) continue;
-      const { connection } = session;
-      const event = encodedOnce(encoded, connection.lane.serializer, head, payload);
-      if (connection.send(event)) count++;
-      else this.#counters.tooLong++;
-    }
-    return count;
+    this.#outbox.then(() => {
+      for (const session of subscription.clients) {
+        if (session === except || !receivers.includes(session)) continue;
+        const { connection } = session;
+        const event = encodedOnce(encoded, connection.lane.serializer, head, payload);
+        if (!connection.send(event)) this.#counters.tooLong++;
+        else if (isForwarded) this.#counters.eventsForwarded++;
+        else this.#counters.eventsLocal++;
+      }
+    });
   }
 
   /** A router gets a publication once, however many of its subscriptions match. */
