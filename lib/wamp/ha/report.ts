@@ -1,4 +1,4 @@
-import { alignRight, labelled } from "../../report/columns.ts";
+import { alignRight, hanging } from "../../report/columns.ts";
 import { spreadText } from "../../report/outage_lines.ts";
 import { formatCount, formatDuration } from "../../stats/figures.ts";
 import type { ServerSpread } from "../../stats/outage.ts";
@@ -28,7 +28,7 @@ function stepTable(steps: readonly StepReport[]): string[] {
       "step",
       "at",
       "detected",
-      "marked",
+      "marked down",
       "sessions",
       "back p50",
       "p95",
@@ -57,8 +57,8 @@ function stepTable(steps: readonly StepReport[]): string[] {
 
 function spreadLines({ text, before, after, recycled }: StepReport): string[] {
   const moved = recycled > 0 ? `; ${formatCount(recycled)} closed to spread again` : "";
-  return labelled(
-    `  ${text}`,
+  return hanging(
+    `  ${text}  `,
     `before: ${spreadText(before)}; after: ${spreadText(after)}${moved}`,
   );
 }

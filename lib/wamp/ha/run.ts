@@ -282,7 +282,7 @@ class HaTest {
     const { load } = this.#probe.local;
     const { publications, calls, book } = load;
     return {
-      eventsLost: book.lostInHoles(load.totals()),
+      published: load.publishedCounts(),
       eventsDuplicated: book.totals.duplicated,
       publicationsFailed: lostOf(publications) + publications.refused,
       callsFailed: lostOf(calls) + calls.refused,
@@ -308,13 +308,16 @@ class HaTest {
   }
 
   snapshot(settings: HaSettings, configFile: string | undefined): HaSnapshot {
+    const { load } = this.#probe.local;
+    const { book } = load;
+    const totals = load.totals();
     return {
       role: "wamp-ha",
       scenario: this.#scenario.name,
       nodes: settings.nodes,
       balancer: settings.balancer ?? "HAProxy",
       configFile,
-      steps: this.#log.reports(),
+      steps: this.#log.reports((from, to) => book.lostBetween(totals, from, to)),
       axis: this.#axis,
       probe: this.#probe.snapshot(),
     };

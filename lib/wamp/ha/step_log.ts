@@ -3,7 +3,8 @@ import type { StepReport } from "./snapshot.ts";
 
 /** Running counts, whose growth between two steps is put down to the first. */
 export interface StepCounts {
-  readonly eventsLost: number;
+  /** By publisher. */
+  readonly published: Float64Array;
   readonly eventsDuplicated: number;
   readonly publicationsFailed: number;
   readonly callsFailed: number;
@@ -23,6 +24,8 @@ interface OpenStep {
   /** When sessions were lost, by id; and how long those that are back were away, in milliseconds. */
   readonly lostNs: Map<number, number>;
   readonly awayMs: number[];
+  /** How far each publisher was when the next step was made. */
+  publishedUntil: Float64Array;
   report: StepReport;
 }
 
@@ -47,10 +50,12 @@ export class StepLog {
   step(text: string, atNs: number): void {
     this.end();
     const before = this.#surroundings.spread();
+    const counts = this.#surroundings.counts();
     this.#steps.push({
       text,
       atNs,
-      counts: this.#surroundings.counts(),
+      counts,
+      publishedUntil: counts.published,
       before,
       lostNs: new Map(),
       awayMs: [],
@@ -83,7 +88,7 @@ export class StepLog {
     const counts = this.#surroundings.counts();
     const { report } = last;
     report.after = this.#surroundings.spread();
-    report.eventsLost = Math.max(0, counts.eventsLost - last.counts.eventsLost);
+    last.publishedUntil = counts.published;
     report.eventsDuplicated = counts.eventsDuplicated - last.counts.eventsDuplicated;
     report.publicationsFailed = counts.publicationsFailed - last.counts.publicationsFailed;
     report.callsFailed = counts.callsFailed - last.counts.callsFailed;
@@ -119,11 +124,13 @@ export class StepLog {
     report.markedDownMs = (atNs - this.#steps.at(-1)!.atNs) / 1e6;
   }
 
-  reports(): StepReport[] {
-    return this.#steps.map(({ report, awayMs }) => {
+  /** @param lostBetween how much is lost of what was published between two states of the publishers. */
+  reports(lostBetween: (from: Float64Array, to: Float64Array) => number): StepReport[] {
+    return this.#steps.map(({ report, awayMs, counts, publishedUntil }) => {
       const sorted = awayMs.toSorted((a, b) => a - b);
       return {
         ...report,
+        eventsLost: lostBetween(counts.published, publishedUntil),
         allBackMs: report.back < report.lost ? NaN : report.allBackMs,
         reconnectP50Ms: percentile(sorted, 0.5),
         reconnectP95Ms: percentile(sorted, 0.95),

@@ -31,6 +31,8 @@ const unknown = 0xffff_ffff;
 /** More holes than these are only counted: memory stays bounded whatever a router drops. */
 const mostHoles = 2 ** 20;
 
+const noHoles: readonly Hole[] = [];
+
 /**
  * What every subscriber of this process has of every publisher: each publication has a number, counted
  * by its publisher from 0, and each pair of subscriber and publisher knows which one comes next and
@@ -171,6 +173,37 @@ export class CounterBook {
   }
 
   /**
+   * What of the publications from one counter to before another, by publisher, is lost, as `settle`
+   * counts it; without holes that there was no room for.
+   */
+  lostBetween(
+    totals: readonly PublisherTotal[],
+    from: ArrayLike<number>,
+    to: ArrayLike<number>,
+  ): number {
+    let lost = 0;
+    for (let pair = 0; pair < this.#next.length; pair++) {
+      const publisher = pair % this.#publishers;
+      const total = totals[publisher]!;
+      for (const hole of this.#lostRanges(pair, total)) {
+        const first = Math.max(hole.from, from[publisher]!);
+        const end = Math.min(hole.to, to[publisher]!);
+        if (first < end) lost += end - first - countBetween(total.unacknowledged, first, end);
+      }
+    }
+    return lost;
+  }
+
+  /** Where a subscriber that was connected lacks publications; also those not acknowledged. */
+  #lostRanges(pair: number, { published }: PublisherTotal): readonly Hole[] {
+    const holes = this.#holes.get(pair) ?? noHoles;
+    const next = this.#next[pair]!;
+    const subscriber = Math.floor(pair / this.#publishers);
+    if (next === unknown || next >= published || this.#isAway[subscriber] === 1) return holes;
+    return [...holes, { from: next, to: published }];
+  }
+
+  /**
    * How the books stand when everything that could come has come, by publisher. Holes that there was
    * no room for count as lost, in full.
    */
@@ -197,16 +230,14 @@ export class CounterBook {
     receipts: PublisherReceipts,
   ): void {
     const pair = subscriber * this.#publishers + publisher;
-    const next = this.#next[pair]!;
-    for (const { from, to } of this.#holes.get(pair) ?? []) {
+    const total = { published, unacknowledged };
+    for (const { from, to } of this.#lostRanges(pair, total)) {
       receipts.lost += to - from - countBetween(unacknowledged, from, to);
     }
-    const isBack = next !== unknown;
-    const from = isBack ? next : this.#nextBefore(pair, publisher);
-    if (from >= published) return;
-    const rest = published - from;
-    if (!isBack || this.#isAway[subscriber] === 1) receipts.missedAway += rest;
-    else receipts.lost += rest - countBetween(unacknowledged, from, published);
+    const isBack = this.#next[pair]! !== unknown;
+    if (isBack && this.#isAway[subscriber] === 0) return;
+    const next = isBack ? this.#next[pair]! : this.#nextBefore(pair, publisher);
+    receipts.missedAway += Math.max(0, published - next);
   }
 
   #open(pair: number, from: number, to: number): void {

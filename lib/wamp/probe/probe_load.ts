@@ -400,6 +400,11 @@ export class ProbeLoad {
     return this.publications.inFlight + this.calls.inFlight;
   }
 
+  /** How many publications each publisher of this process has sent until now. */
+  publishedCounts(): Float64Array {
+    return Float64Array.from(this.#iterations, (iterations) => iterations * this.#plan.stride);
+  }
+
   /** What each publisher of this process has done. */
   totals(): PublisherTotal[] {
     return [...this.#iterations].map((iterations, publisher) => ({

@@ -104,3 +104,16 @@ test("CounterBook agrees with a reference on random orders, losses and copies", 
     ]);
   }
 });
+
+test("CounterBook.lostBetween() puts what is lost down to when it was published", () => {
+  const book = new CounterBook(2, 2);
+  feed(book, [0, 1, 4, 5, 8], 0, 0);
+  feed(book, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 1, 0);
+  const totals = [total(10, 7), total(3)];
+  const between = (from: number[], to: number[]) => book.lostBetween(totals, from, to);
+  assert.equal(between([0, 0], [3, 0]), 1);
+  assert.equal(between([3, 0], [10, 0]), 1 + 1 + 1);
+  assert.equal(between([0, 1], [0, 3]), 4);
+  const lost = book.settle(totals).reduce((sum, each) => sum + each.lost, 0);
+  assert.equal(between([0, 0], [10, 3]), lost);
+});
