@@ -49,6 +49,7 @@ test("LinkRelay passes bytes on until it is cut, and again when it is restored",
     await until(() => seen.isClosed);
     const second = await connect(relay.port);
     await until(() => second.seen.isClosed);
+    assert.equal(second.seen.text, "");
     relay.restore();
     const third = await connect(relay.port);
     third.socket.write("again");
