@@ -15,6 +15,7 @@ interface PythonModule {
 const pythonModules: Readonly<Record<string, PythonModule>> = {
   "python3-websockets": { interpreter: "/usr/bin/python3", module: "websockets" },
   // In the virtual environment that .ci/run makes.
+  autobahn: { interpreter: join(import.meta.dir, "../.venv/bin/python"), module: "autobahn" },
   aioquic: { interpreter: join(import.meta.dir, "../.venv/bin/python"), module: "aioquic" },
 };
 

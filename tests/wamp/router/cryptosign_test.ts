@@ -1,0 +1,44 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { isAnswer, newChallenge, SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
+
+test("SigningKey has the public key and the signature of RFC 8032", () => {
+  // RFC 8032, section 7.1, TEST 3: a message of two bytes.
+  const key = new SigningKey(
+    Buffer.from("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "hex"),
+  );
+  assert.equal(
+    key.publicKey,
+    "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+  );
+  assert.equal(
+    key.answer("af82"),
+    "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac" +
+      "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a" + "af82",
+  );
+});
+
+test("isAnswer() takes the signature of that challenge by that key, and nothing else", () => {
+  const key = new SigningKey(new Uint8Array(32).fill(3));
+  const challenge = newChallenge();
+  const answer = key.answer(challenge);
+  assert.ok(isAnswer(key.publicKey, challenge, answer));
+  const other = new SigningKey(new Uint8Array(32).fill(4));
+  const changed = (answer[0] === "0" ? "1" : "0") + answer.slice(1);
+  for (
+    const [publicKey, asked, given] of [
+      [other.publicKey, challenge, answer],
+      [key.publicKey, newChallenge(), answer],
+      [key.publicKey, challenge, changed],
+      [key.publicKey, challenge, answer.slice(2)],
+      [key.publicKey, challenge, ""],
+      [key.publicKey, challenge, key.answer(newChallenge())],
+      ["00".repeat(31), challenge, answer],
+      ["ff".repeat(32), challenge, answer],
+    ] as const
+  ) {
+    assert.ok(!isAnswer(publicKey, asked, given));
+  }
+  // Bound to a TLS connection, which is not asked for, it is another message.
+  assert.ok(!isAnswer(key.publicKey, challenge, key.answer(challenge, new Uint8Array(32).fill(1))));
+});
