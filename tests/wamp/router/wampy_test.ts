@@ -31,7 +31,7 @@ test("wampy publishes, subscribes, calls and registers with every serializer", a
     }
     for (const [index, client] of clients.entries()) {
       const payload = { argsList: [names[index], 2 ** 31, [null, 1.5]], argsDict: { key: "ü" } };
-      await client.publish("com.example.topic", payload, { exclude_me: false });
+      await client.publish("com.example.topic", payload);
       for (const name of names) {
         const { argsList, argsDict } = await client.call(`com.wampy.${name}`, payload);
         assert.deepEqual(argsList, payload.argsList.toReversed());
@@ -39,9 +39,9 @@ test("wampy publishes, subscribes, calls and registers with every serializer", a
       }
       await assert.rejects(client.call("com.nobody", null));
     }
-    await until(() => events.length === 9);
+    await until(() => events.length === 6);
     for (const subscriber of names) {
-      for (const publisher of names) {
+      for (const publisher of names.filter((name) => name !== subscriber)) {
         const expected = [subscriber, publisher, 2 ** 31, [null, 1.5], { key: "ü" }];
         assert.ok(events.some((event) => Bun.deepEquals(event, expected)), String(expected));
       }
