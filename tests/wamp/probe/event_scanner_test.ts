@@ -28,7 +28,7 @@ const details: Record<string, unknown>[] = [
 ];
 
 const events: readonly (readonly unknown[])[] = details.flatMap((each) =>
-  [12, 13, 14, 128, 256, 70_000].flatMap((bytes) =>
+  [12, 13, 14, 256, 70_000].flatMap((bytes) =>
     [0, 23, 24, 255, 256, 65_536, 2 ** 32 + 1].map((loop) => [
       36,
       5,
@@ -88,9 +88,9 @@ for (const serializer of serializers) {
 
   test(`EventScanner.scan() survives broken ${serializer.name}`, () => {
     const random = seededRandom(3);
-    for (const event of events.filter((_, index) => index % 5 === 0)) {
+    for (const event of events.filter((_, index) => index % 9 === 0)) {
       const bytes = bytesOf(serializer.encode(event)).slice(0, 600);
-      for (let cut = 0; cut < Math.min(120, bytes.length - 1); cut++) {
+      for (let cut = 0; cut < Math.min(100, bytes.length - 1); cut++) {
         scanner.scan(bytes.subarray(0, cut));
       }
       for (let round = 0; round < 30; round++) {

@@ -1,71 +1,13 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import process from "node:process";
 import { exitCodes } from "../../../lib/errors.ts";
 import { commandLineOf } from "../../../lib/options/command_line.ts";
 import { backendRows, type BackendSettings } from "../../../lib/wamp/backend/options.ts";
 import { run as runBackend } from "../../../lib/wamp/backend/run.ts";
-import { probeRows, type ProbeSettings } from "../../../lib/wamp/probe/options.ts";
-import { run } from "../../../lib/wamp/probe/run.ts";
-import type { ProbeSnapshot } from "../../../lib/wamp/probe/snapshot.ts";
+import type { ProbeSettings } from "../../../lib/wamp/probe/options.ts";
 import { CollectedIo } from "../../cli/collected_io.ts";
 import { until, withRouter } from "../router/local_router.ts";
-
-interface Outcome {
-  readonly exitCode: number;
-  readonly snapshot: ProbeSnapshot;
-  readonly io: CollectedIo;
-}
-
-let files = 0;
-
-/** A run of the probe, of a second or so, whose own lateness does not matter. */
-async function probe(
-  changes: Partial<ProbeSettings>,
-  signal = new AbortController().signal,
-): Promise<Outcome> {
-  const jsonFile = join(tmpdir(), `holdfast-probe-${process.pid}-${files++}.json`);
-  const io = new CollectedIo();
-  try {
-    const commandLine = commandLineOf(probeRows, [], {
-      connections: 4,
-      ratePerSecond: 10,
-      durationMs: 600,
-      calls: false,
-      statsAddress: "off",
-      maxLatenessMs: 10_000,
-      jsonFile,
-      ...changes,
-    });
-    const exitCode = await run(commandLine, io, signal);
-    return { exitCode, snapshot: JSON.parse(readFileSync(jsonFile, "utf8")), io };
-  } finally {
-    rmSync(jsonFile, { force: true });
-  }
-}
-
-/** Every subscriber has everything once, and the books are balanced. */
-function assertComplete({ snapshot }: Outcome, sessions: number): void {
-  const { publications, events, calls, publisherRows } = snapshot;
-  assert.ok(publications.sent > 0);
-  assert.equal(publications.answered, publications.sent);
-  assert.equal(publications.due, publications.sent + publications.generatorLate);
-  assert.equal(events.unique, publications.sent * sessions);
-  assert.equal(events.received, events.unique);
-  assert.deepEqual(
-    [events.lost, events.duplicated, events.outOfOrder, events.missing, events.foreign],
-    [0, 0, 0, 0, 0],
-  );
-  assert.equal(calls.answered, calls.sent);
-  assert.equal(
-    publisherRows.reduce((sum, { published }) => sum + published, 0),
-    publications.sent,
-  );
-  for (const row of publisherRows) assert.equal(row.received, row.published * sessions, row.name);
-}
+import { assertComplete, probe } from "./probe_run.ts";
 
 const forms: { name: string; changes: Partial<ProbeSettings>; isRaw?: true }[] = [
   { name: "json", changes: { serializer: "json" } },

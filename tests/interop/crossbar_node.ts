@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../../lib/wamp/ha/free_ports.ts";
+
+/** Where `.ci/run` installs Crossbar, on machines on which it installs. */
+const crossbar = join(import.meta.dir, "../../.venv-crossbar/bin/crossbar");
+
+export const hasCrossbar = existsSync(crossbar);
+
+const allowed = { call: true, register: true, publish: true, subscribe: true };
+
+/** A node with one realm that lets everybody in, over WebSocket and rawsocket. */
+function configuration(ws: number, rs: number): object {
+  const serializers = ["cbor", "msgpack", "json"];
+  const permissions = [{ uri: "", match: "prefix", allow: allowed }];
+  return {
+    version: 2,
+    controller: {},
+    workers: [{
+      type: "router",
+      realms: [{ name: "realm1", roles: [{ name: "anonymous", permissions }] }],
+      transports: [
+        { type: "websocket", endpoint: { type: "tcp", port: ws }, serializers },
+        { type: "rawsocket", endpoint: { type: "tcp", port: rs }, serializers },
+      ],
+    }],
+  };
+}
+
+/** Runs `use` with a Crossbar router, which has ended when this returns. */
+export async function withCrossbar(
+  use: (urls: { readonly ws: string; readonly rs: string }) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-crossbar-"));
+  const [ws = 0, rs = 0] = freePorts(2);
+  mkdirSync(join(folder, ".crossbar"));
+  const file = join(folder, ".crossbar/config.json");
+  writeFileSync(file, JSON.stringify(configuration(ws, rs)));
+  // In a process group of its own: its workers are children of it.
+  const child = Bun.spawn(["setsid", crossbar, "start", "--cbdir", ".crossbar"], {
+    cwd: folder,
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  try {
+    await untilItListens([ws, rs]);
+    await use({ ws: `ws://127.0.0.1:${ws}/ws`, rs: `rs://127.0.0.1:${rs}` });
+  } finally {
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), 10_000);
+    await child.exited;
+    clearTimeout(timer);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function untilItListens(ports: readonly number[]): Promise<void> {
+  const untilMs = performance.now() + 60_000;
+  for (const port of ports) {
+    for (;;) {
+      try {
+        const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+        socket.terminate();
+        break;
+      } catch (error) {
+        if (performance.now() > untilMs) throw error;
+        await Bun.sleep(100);
+      }
+    }
+  }
+}
