@@ -7,9 +7,11 @@ import { WampError } from "../message/wamp_error.ts";
 import { Payload } from "../serialization/payload.ts";
 import type { Encoded, Serializer } from "../serialization/serializer.ts";
 import type { RouterCounters } from "./counters.ts";
+import { forwardedFor, publisherDetails } from "./details.ts";
 import type { LinkedRouters } from "./links.ts";
 import { matchPolicyOf } from "./match_policy.ts";
 import type { MetaEvents } from "./meta_events.ts";
+import { notAuthorized } from "./not_authorized.ts";
 import { Outbox } from "./outbox.ts";
 import { PatternTable } from "./pattern_table.ts";
 import { Receivers } from "./receivers.ts";
@@ -252,31 +254,4 @@ function encodedOnce(
   payload: Payload,
 ): Encoded {
   return encoded[serializer.index] ??= serializer.join(head, payload);
-}
-
-/** Options of a publication that subscribers get to know. */
-const passedOn = ["enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer"] as const;
-const nothing: Dict = {};
-
-/** Details of an event: who published, and how its arguments are to be read. */
-function publisherDetails(options: Dict, publisher: Session | undefined): Dict {
-  let details: Record<string, unknown> | undefined;
-  for (const name of passedOn) {
-    if (options[name] !== undefined) (details ??= {})[name] = options[name];
-  }
-  if (publisher === undefined) return details ?? nothing;
-  const { id, identity: { authid, authrole } } = publisher;
-  return { ...details, publisher: id, publisher_authid: authid, publisher_authrole: authrole };
-}
-
-/** Who a message is forwarded for (`forward_for`, as Crossbar's links have it). */
-export function forwardedFor(
-  { id, identity: { authid, authrole } }: { readonly id: number; readonly identity: Identity },
-): Dict {
-  return { session: id, authid, authrole };
-}
-
-/** The answer to what a role may not do. */
-export function notAuthorized(action: string, uri: string): WampError {
-  return new WampError(errors.notAuthorized, `this role may not ${action} ${uri}`);
 }

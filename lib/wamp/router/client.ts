@@ -9,7 +9,9 @@ import { Payload } from "../serialization/payload.ts";
 import type { Encoded } from "../serialization/serializer.ts";
 import type { Connection, Receiver } from "../transport/connection.ts";
 import { type Login, routerRole } from "./authentication.ts";
+import { callerDetails } from "./details.ts";
 import { routerRoles } from "./features.ts";
+import { notAuthorized } from "./not_authorized.ts";
 import type { Realm } from "./realm.ts";
 import type { Router } from "./router.ts";
 import { Session } from "./session.ts";
@@ -166,11 +168,11 @@ export class RouterClient implements Receiver {
         case codes.call: {
           const [, request, options, procedure] = message;
           if (!session.role.may("call", procedure)) {
-            throw new WampError(errors.notAuthorized, `this role may not call ${procedure}`);
+            throw notAuthorized("call", procedure);
           }
           const isDisclosed = options["disclose_me"] === true ||
             session.role.discloses("caller", procedure);
-          const details = callDetails(options, isDisclosed ? session : undefined);
+          const details = callerDetails(options, isDisclosed ? session : undefined);
           return dealer.call(session, request, options, procedure, payload, details);
         }
         case codes.yield:
@@ -240,17 +242,4 @@ export class RouterClient implements Receiver {
   #send(head: readonly unknown[], payload = Payload.empty): void {
     this.#connection.send(this.#connection.lane.serializer.join(head, payload));
   }
-}
-
-const passedOn = ["enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer"] as const;
-
-/** Details of an invocation: who calls, and how its arguments are to be read. */
-function callDetails(options: Dict, caller: Session | undefined): Dict {
-  const details: Record<string, unknown> = {};
-  for (const name of passedOn) {
-    if (options[name] !== undefined) details[name] = options[name];
-  }
-  if (caller === undefined) return details;
-  const { id, identity: { authid, authrole } } = caller;
-  return { ...details, caller: id, caller_authid: authid, caller_authrole: authrole };
 }

@@ -5,14 +5,16 @@ import { ProtocolViolation } from "../message/protocol_violation.ts";
 import { invalidUri, isPattern, isReserved, isUri, type UriStrictness } from "../message/uri.ts";
 import { WampError } from "../message/wamp_error.ts";
 import { Payload } from "../serialization/payload.ts";
-import { forwardedFor, notAuthorized } from "./broker.ts";
 import type { RouterCounters } from "./counters.ts";
+import { forwardedFor, payloadDetails } from "./details.ts";
+import { invocationPolicyOf, requireShared } from "./invocation_policy.ts";
 import type { LinkedRouters } from "./links.ts";
 import { matchPolicyOf } from "./match_policy.ts";
 import type { MetaEvents } from "./meta_events.ts";
+import { notAuthorized } from "./not_authorized.ts";
 import { PatternTable } from "./pattern_table.ts";
 import { PendingCall } from "./pending_call.ts";
-import { invocationPolicies, type InvocationPolicy, Registration } from "./registration.ts";
+import { Registration } from "./registration.ts";
 import type { Caller, Session } from "./session.ts";
 
 /** A procedure of the router itself: positional arguments to positional results. */
@@ -268,10 +270,8 @@ export class Dealer {
     if (isProgress && !call.wantsProgress) {
       throw new ProtocolViolation("YIELD came with progress that the caller did not ask for");
     }
-    const details: Record<string, unknown> = isProgress ? { progress: true } : {};
-    for (const name of passedOn) {
-      if (options[name] !== undefined) details[name] = options[name];
-    }
+    const read = payloadDetails(options);
+    const details = isProgress ? { ...read, progress: true } : read;
     if (!isProgress) call.end();
     else this.#limitTime(call);
     const { caller } = call;
@@ -300,36 +300,5 @@ export class Dealer {
     this.#counters.callErrors++;
     const head = [codes.error, codes.call, call.request, {}, uri];
     call.caller.send(head, Payload.of([[message]]));
-  }
-}
-
-/** Options of a result that the caller gets to know. */
-const passedOn = ["enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer"] as const;
-
-function invocationPolicyOf(options: Dict): InvocationPolicy {
-  const asked = options["invoke"] ?? "single";
-  const invoke = invocationPolicies.find((policy) => policy === asked);
-  if (invoke === undefined) {
-    throw new WampError(
-      errors.optionNotAllowed,
-      `invoke has to be ${invocationPolicies.join(", ")}; it is ${JSON.stringify(asked)}`,
-    );
-  }
-  return invoke;
-}
-
-function requireShared(known: Registration, invoke: InvocationPolicy, session: Session): void {
-  const { uri } = known;
-  if (known.invoke === "single" || invoke === "single") {
-    throw new WampError(errors.procedureAlreadyExists, `${uri} is registered already`);
-  }
-  if (known.invoke !== invoke) {
-    throw new WampError(
-      errors.procedureExistsWithDifferentPolicy,
-      `${uri} is registered with the policy ${known.invoke}`,
-    );
-  }
-  if (known.has(session)) {
-    throw new WampError(errors.procedureAlreadyExists, `${uri} is registered by this session`);
   }
 }

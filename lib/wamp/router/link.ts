@@ -12,12 +12,12 @@ import { formatListenUrl, type ListenUrl } from "../transport/listen_url.ts";
 import { routerRole } from "./authentication.ts";
 import type { RouterCounters } from "./counters.ts";
 import type { SigningKey } from "./cryptosign.ts";
+import { shownDetails } from "./details.ts";
+import { LinkWishes } from "./link_wishes.ts";
 import type { PendingCall } from "./pending_call.ts";
 import type { Realm } from "./realm.ts";
 import { Receivers } from "./receivers.ts";
-import type { Registration } from "./registration.ts";
 import type { Caller, Identity } from "./session.ts";
-import type { Subscription } from "./subscription.ts";
 
 export interface LinkSettings {
   readonly url: ListenUrl;
@@ -63,9 +63,6 @@ const roles: Dict = {
   },
 };
 
-/** Answers of the other router: to the request of a SUBSCRIBE, a REGISTER and what undoes them. */
-type Answered = (answer: RouterMessage) => void;
-
 /**
  * A link to another router, which this one dials: it subscribes there to what clients here want, and
  * registers there what clients here offer. Events and calls of clients there come here over it and
@@ -76,6 +73,8 @@ export class Link implements Caller {
   readonly isLink = true;
   readonly calls = new Map<number, PendingCall>();
   readonly identity: Identity;
+  /** What is subscribed and registered at the other router. */
+  readonly wishes: LinkWishes;
   id = 0;
   state: LinkState = "connecting";
   /** The node at the other end; empty while that is not known. */
@@ -90,17 +89,12 @@ export class Link implements Caller {
   #socket: LinkSocket | undefined;
   #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #lastRequest = 0;
   #lastNote = "";
-  readonly #answers = new Map<number, Answered>();
-  readonly #subscriptions = new Map<Subscription, number>();
-  /** What the other router calls a registration of this one, and the reverse. */
-  readonly #registrations = new Map<Registration, number>();
-  readonly #registrationsById = new Map<number, Registration>();
 
   constructor(settings: LinkSettings) {
     this.#settings = settings;
     this.url = formatListenUrl(settings.url);
+    this.wishes = new LinkWishes(settings.realm, (message) => this.#send(message));
     this.identity = {
       authid: this.url,
       authrole: routerRole,
@@ -118,47 +112,6 @@ export class Link implements Caller {
     this.state = "ended";
     clearTimeout(this.#timer);
     this.#socket?.terminate();
-  }
-
-  /** Settles when the other router has answered. */
-  subscribe(subscription: Subscription): Promise<void> {
-    const { uri, match } = subscription;
-    return this.#ask((request) => [codes.subscribe, request, { match }, uri], (answer) => {
-      if (answer[0] !== codes.subscribed) return;
-      this.#subscriptions.set(subscription, answer[2]);
-      const { subscriptions } = this.#settings.realm.broker;
-      // Meanwhile nobody may want it any more, or somebody again.
-      const wanted = subscriptions.get(uri, match)?.interested ?? 0;
-      if (subscription.interested === 0 && wanted === 0) this.unsubscribe(subscription);
-    });
-  }
-
-  unsubscribe(subscription: Subscription): void {
-    const id = this.#subscriptions.get(subscription);
-    if (id === undefined) return;
-    this.#subscriptions.delete(subscription);
-    void this.#ask((request) => [codes.unsubscribe, request, id], () => {});
-  }
-
-  /** Settles when the other router has answered, which may be that it has that procedure already. */
-  register(registration: Registration): Promise<void> {
-    const { uri, match, invoke } = registration;
-    return this.#ask((request) => [codes.register, request, { match, invoke }, uri], (answer) => {
-      if (answer[0] !== codes.registered) return;
-      this.#registrations.set(registration, answer[2]);
-      this.#registrationsById.set(answer[2], registration);
-      const { registrations } = this.#settings.realm.dealer;
-      const wanted = registrations.get(uri, match)?.interested ?? 0;
-      if (registration.interested === 0 && wanted === 0) this.unregister(registration);
-    });
-  }
-
-  unregister(registration: Registration): void {
-    const id = this.#registrations.get(registration);
-    if (id === undefined) return;
-    this.#registrations.delete(registration);
-    this.#registrationsById.delete(id);
-    void this.#ask((request) => [codes.unregister, request, id], () => {});
   }
 
   /** RESULT or ERROR of the dealer here: YIELD or ERROR for the router there. */
@@ -196,13 +149,7 @@ export class Link implements Caller {
     const wasUp = this.state === "up";
     const { realm } = this.#settings;
     realm.dealer.abandon(this);
-    this.#subscriptions.clear();
-    this.#registrations.clear();
-    this.#registrationsById.clear();
-    // Whoever waits for an answer goes on without this router.
-    const answers = [...this.#answers.values()];
-    this.#answers.clear();
-    for (const answered of answers) answered([codes.goodbye, {}, "closed"]);
+    this.wishes.forget();
     if (this.state === "ended" || this.state === "self") return;
     if (this.state !== "duplicate") this.state = "waiting";
     if (this.reason === "" || wasUp) this.reason = reason;
@@ -249,12 +196,12 @@ export class Link implements Caller {
         return;
       }
       case codes.error:
-        return this.#answers.get(message[2])?.(message);
+        return this.wishes.answered(message[2], message);
       case codes.subscribed:
       case codes.unsubscribed:
       case codes.registered:
       case codes.unregistered:
-        return this.#answers.get(message[1])?.(message);
+        return this.wishes.answered(message[1], message);
     }
     throw new ProtocolViolation(`${messageName(message[0])} came over a link`);
   }
@@ -282,15 +229,7 @@ export class Link implements Caller {
     this.#tries = 0;
     this.joined++;
     this.#watch(this.#socket!);
-    const { broker, dealer } = this.#settings.realm;
-    const answers: Promise<void>[] = [];
-    for (const subscription of broker.subscriptions.values()) {
-      if (subscription.interested > 0) answers.push(this.subscribe(subscription));
-    }
-    for (const registration of dealer.registrations.values()) {
-      if (registration.interested > 0) answers.push(this.register(registration));
-    }
-    void Promise.all(answers).then(() => {
+    void this.wishes.askAll().then(() => {
       if (this.state === "up") this.#note(`linked to ${this.node} at ${this.url}`);
     });
   }
@@ -329,7 +268,7 @@ export class Link implements Caller {
   }
 
   #invocation([, request, registrationId, details]: Invocation, payload: Payload): void {
-    const registration = this.#registrationsById.get(registrationId);
+    const registration = this.wishes.registrationOf(registrationId);
     const named = details["procedure"];
     const procedure = typeof named === "string" ? named : registration?.uri;
     try {
@@ -345,21 +284,6 @@ export class Link implements Caller {
     }
   }
 
-  #ask(
-    message: (request: number) => readonly unknown[],
-    answered: (answer: RouterMessage) => void,
-  ): Promise<void> {
-    const request = ++this.#lastRequest;
-    return new Promise((resolve) => {
-      this.#answers.set(request, (answer) => {
-        this.#answers.delete(request);
-        answered(answer);
-        resolve();
-      });
-      this.#send(message(request));
-    });
-  }
-
   #send(head: readonly unknown[], payload = Payload.empty): void {
     this.#socket?.send(cbor.join(head, payload));
   }
@@ -369,11 +293,7 @@ export class Link implements Caller {
    * router: who published or called is told only where that is disclosed.
    */
   #shown(details: Dict): Dict {
-    const members: Record<string, unknown> = { forward_for: this.#forwardFor };
-    for (const name of shownNames) {
-      if (details[name] !== undefined) members[name] = details[name];
-    }
-    return members;
+    return { forward_for: this.#forwardFor, ...shownDetails(details) };
   }
 
   /** The same is not said twice. */
@@ -383,18 +303,3 @@ export class Link implements Caller {
     this.#settings.note(line);
   }
 }
-
-/** What else subscribers and callees get to know of the details that came over a link. */
-const shownNames = [
-  "publisher",
-  "publisher_authid",
-  "publisher_authrole",
-  "caller",
-  "caller_authid",
-  "caller_authrole",
-  "enc_algo",
-  "enc_key",
-  "enc_serializer",
-  "ppt_scheme",
-  "ppt_serializer",
-] as const;

@@ -22,19 +22,19 @@ export class LinkSet implements LinkedRouters {
 
   subscribed(subscription: Subscription): Promise<void> | undefined {
     if (isReserved(subscription.uri)) return undefined;
-    return this.#told((link) => link.subscribe(subscription));
+    return this.#told((link) => link.wishes.subscribe(subscription));
   }
 
   unsubscribed(subscription: Subscription): void {
-    for (const link of this.#links) if (link.isUp) link.unsubscribe(subscription);
+    for (const link of this.#links) if (link.isUp) link.wishes.unsubscribe(subscription);
   }
 
   registered(registration: Registration): Promise<void> | undefined {
-    return this.#told((link) => link.register(registration));
+    return this.#told((link) => link.wishes.register(registration));
   }
 
   unregistered(registration: Registration): void {
-    for (const link of this.#links) if (link.isUp) link.unregister(registration);
+    for (const link of this.#links) if (link.isUp) link.wishes.unregister(registration);
   }
 
   #told(tell: (link: Link) => Promise<void>): Promise<void> | undefined {
