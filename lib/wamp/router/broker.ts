@@ -160,7 +160,7 @@ export class Broker {
     const isDisclosed = options["disclose_me"] === true ||
       session.role.discloses("publisher", topic);
     const id = publicationId();
-    this.route({
+    const isLinked = this.route({
       id,
       topic,
       payload,
@@ -171,23 +171,30 @@ export class Broker {
       origin: session,
     });
     if (options["acknowledge"] !== true) return;
-    // Behind the event, so that what is acknowledged is on its way.
-    this.#outbox.then(() => session.send([codes.published, request, id], Payload.empty));
+    const acknowledge = () => session.send([codes.published, request, id], Payload.empty);
+    // Behind the event, so that what is acknowledged is on its way even if this process dies now. Links
+    // are written to at the end of this turn of the event loop.
+    this.#outbox.then(() => isLinked ? void setImmediate(acknowledge) : void acknowledge());
   }
 
-  /** Sends a publication to all whom its topic matches: one encoding for each serializer. */
-  route(publication: Publication): void {
+  /**
+   * Sends a publication to all whom its topic matches: one encoding for each serializer.
+   *
+   * @returns whether other routers get it too.
+   */
+  route(publication: Publication): boolean {
     const matches = this.subscriptions.matches(publication.topic);
-    if (matches.length === 0) return;
+    if (matches.length === 0) return false;
     const { payload, origin } = publication;
     // What cannot be encoded for some of them is sent to none.
     for (const { groups } of matches) {
       for (const { serializer } of groups.keys()) payload.encodedFor(serializer);
     }
-    if (origin !== undefined) this.#toLinks(matches, publication, origin);
+    const isLinked = origin !== undefined && this.#toLinks(matches, publication, origin);
     for (const subscription of matches) {
       if (subscription.clients.size > 0) this.#toClients(subscription, publication);
     }
+    return isLinked;
   }
 
   #toClients(subscription: Subscription, publication: Publication): void {
@@ -221,7 +228,7 @@ export class Broker {
     matches: readonly Subscription[],
     { id, topic, payload, publisher, receivers }: Publication,
     origin: { readonly id: number; readonly identity: Identity },
-  ): void {
+  ): boolean {
     let sent: Set<Session> | undefined;
     let head: readonly unknown[] | undefined;
     const encoded: Encodings = [undefined, undefined, undefined];
@@ -241,6 +248,7 @@ export class Broker {
         else this.#counters.tooLong++;
       }
     }
+    return sent !== undefined;
   }
 }
 
