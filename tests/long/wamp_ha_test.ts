@@ -48,7 +48,12 @@ testWith(["haproxy"])(
       const { exitCode, io } = await testAvailability({
         scenario,
         ratePerSecond: 2,
-        expectations: ["all-back<5s", "events.duplicated==0", "sessions.open==40"],
+        expectations: [
+          "all-back<5s",
+          "events.lost==0",
+          "events.duplicated==0",
+          "sessions.open==40",
+        ],
       });
       assert.equal(exitCode, exitCodes.ok, io.outLines.join("\n"));
     }

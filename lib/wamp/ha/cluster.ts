@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Endpoint } from "../../transport/endpoint.ts";
 import { Child, holdfastCommand, waitFor } from "./child.ts";
 import { freePorts } from "./free_ports.ts";
 import { LinkRelay } from "./link_relay.ts";
@@ -155,6 +156,12 @@ async function isServing(port: number): Promise<boolean> {
   return await ask(port, "/info") !== undefined;
 }
 
+/** The name of the router that answers behind a balancer; undefined: none does. */
+export async function nodeBehind({ host: name, port }: Endpoint): Promise<string | undefined> {
+  const text = await ask(port, "/info", name === "" ? "localhost" : name);
+  return text === undefined ? undefined : /router (\S+) with PID/.exec(text)?.[1];
+}
+
 /** How many links of a router are up; -1 where it does not answer. */
 async function linksUp(port: number): Promise<number> {
   const text = await ask(port, "/stats");
@@ -163,9 +170,10 @@ async function linksUp(port: number): Promise<number> {
   return links.filter(({ state }) => state === "up").length;
 }
 
-async function ask(port: number, path: string): Promise<string | undefined> {
+async function ask(port: number, path: string, name = host): Promise<string | undefined> {
+  const address = name.includes(":") ? `[${name}]` : name;
   try {
-    const response = await fetch(`http://${host}:${port}${path}`, {
+    const response = await fetch(`http://${address}:${port}${path}`, {
       signal: AbortSignal.timeout(500),
       keepalive: false,
     });

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type ExitCode, UsageError } from "../../errors.ts";
+import { type ExitCode, HostLimitError, UsageError } from "../../errors.ts";
 import { ensureFds } from "../../host/limits.ts";
 import type { CommandLine } from "../../options/command_line.ts";
 import { serveStats } from "../../report/http.ts";
@@ -9,6 +9,7 @@ import type { Io } from "../../report/io.ts";
 import { openOutput } from "../../report/output.ts";
 import { identityOf } from "../../report/run_identity.ts";
 import { evaluate, type Expectation, parseExpectationOf } from "../../stats/expectations.ts";
+import type { ServerSpread } from "../../stats/outage.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { payloadHeadBytes } from "../probe/payload_maker.ts";
 import { type ProbePlan, procedureOf } from "../probe/plan.ts";
@@ -19,7 +20,7 @@ import { SoloProbe } from "../probe/solo_probe.ts";
 import { judgeProbe, probeExitCode } from "../probe/verdict.ts";
 import { type ClientUrl, parseClientUrl } from "../transport/client_url.ts";
 import { Child, holdfastCommand, waitFor } from "./child.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, nodeBehind } from "./cluster.ts";
 import { Conductor } from "./conductor.ts";
 import { freePorts } from "./free_ports.ts";
 import { Haproxy } from "./haproxy.ts";
@@ -78,6 +79,7 @@ export async function run(
     note(`starting ${settings.nodes} routers`);
     await cluster.start(signal);
     await haproxy?.start(signal);
+    if (haproxy === undefined) await awaitBalancer(url, cluster, signal);
     if (settings.calls) started.push(await startBackend(settings, cluster, signal));
     note(`all are up; probe through ${url.text}`);
 
@@ -142,6 +144,28 @@ function makeBalancer(
     maxConnections: settings.connections * 2 + 100,
   }, settings.haproxy);
   return { haproxy, url: parseClientUrl(`ws://${host}:${port}/ws`) };
+}
+
+/** A balancer that runs already has its own idea of when a node is up: each has to have answered. */
+async function awaitBalancer(
+  { endpoint, text }: ClientUrl,
+  { nodes }: Cluster,
+  signal: AbortSignal,
+): Promise<void> {
+  if (endpoint.scheme !== "ws") return;
+  const missing = new Set(nodes.map(({ name }) => name));
+  const untilMs = performance.now() + startLimitMs;
+  while (missing.size > 0 && !signal.aborted) {
+    const name = await nodeBehind(endpoint);
+    if (name !== undefined) missing.delete(name);
+    if (performance.now() > untilMs) {
+      throw new HostLimitError(
+        `${[...missing].join(", ")} did not answer through ${text} within ` +
+          `${startLimitMs / 1000} s; the balancer has to know 127.0.0.1 from --first-port on`,
+      );
+    }
+    await Bun.sleep(20);
+  }
 }
 
 /** One process has the procedures of all nodes, each registered at its own node. */
@@ -227,7 +251,7 @@ class HaTest {
     this.#note = note;
     this.#log = new StepLog({
       counts: () => this.#counts(),
-      spread: () => this.#probe.local.keeper.spread(),
+      spread: () => this.#withAllNodes(this.#probe.local.keeper.spread()),
     });
   }
 
@@ -278,6 +302,12 @@ class HaTest {
     this.#log.end();
   }
 
+  /** Also those that have no session. */
+  #withAllNodes(spread: Readonly<ServerSpread>): ServerSpread {
+    const none = Object.fromEntries(this.#cluster.nodes.map(({ name }) => [name, 0]));
+    return { ...none, ...spread };
+  }
+
   #counts() {
     const { load } = this.#probe.local;
     const { publications, calls, book } = load;
@@ -297,7 +327,7 @@ class HaTest {
     this.#axis.push({
       atMs: snapshot.steadyMs,
       open: snapshot.sessions.open,
-      spread: snapshot.nodes,
+      spread: this.#withAllNodes(snapshot.nodes),
       events: since(({ events }) => events.unique),
       acknowledged: since(({ publications }) => publications.answered),
       callsFailed: since(({ calls }) => lostOf(calls) + calls.refused),
@@ -311,6 +341,7 @@ class HaTest {
     const { load } = this.#probe.local;
     const { book } = load;
     const totals = load.totals();
+    const probe = this.#probe.snapshot();
     return {
       role: "wamp-ha",
       scenario: this.#scenario.name,
@@ -319,7 +350,7 @@ class HaTest {
       configFile,
       steps: this.#log.reports((from, to) => book.lostBetween(totals, from, to)),
       axis: this.#axis,
-      probe: this.#probe.snapshot(),
+      probe: { ...probe, nodes: this.#withAllNodes(probe.nodes) },
     };
   }
 }

@@ -109,8 +109,12 @@ export class Router {
     this.#settings.note(`a session has ended with a failure of the router: ${messageOf(error)}`);
   }
 
-  /** Says GOODBYE to everybody, and frees the addresses. */
+  /**
+   * Says GOODBYE to everybody, and frees the addresses. Those who come back at once are refused, so that
+   * a balancer sends them to another router.
+   */
   async stop(): Promise<void> {
+    for (const listener of this.listeners) listener.stopAccepting();
     for (const link of this.links) link.stop();
     for (const client of [...this.#clients]) client.goodbye(closeReasons.systemShutdown);
     const endMs = performance.now() + farewellMs;

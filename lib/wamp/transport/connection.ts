@@ -73,6 +73,8 @@ export interface WampListener {
   readonly port: number;
   /** Connections that were ended because they did not read; undefined where that is not known. */
   readonly slowClosed: number | undefined;
+  /** New connections are refused from now on; those that are open go on. */
+  stopAccepting(): void;
   /** Stops listening and ends all connections. */
   stop(): Promise<void>;
 }

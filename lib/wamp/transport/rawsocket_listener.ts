@@ -67,6 +67,7 @@ export function listenRawSocket(url: ListenUrl, settings: ListenerSettings): Wam
     get slowClosed() {
       return listener.slowClosed;
     },
+    stopAccepting: () => server.stop(false),
     stop() {
       heartbeat.stop();
       server.stop(true);

@@ -107,6 +107,11 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
     port,
     // The engine closes slow clients as if they had gone by themselves.
     slowClosed: undefined,
+    stopAccepting() {
+      isStopped = true;
+      // Resolves when the last connection has gone, which `stop` sees to.
+      void server.stop(false);
+    },
     async stop() {
       isStopped = true;
       heartbeat.stop();
