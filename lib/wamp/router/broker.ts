@@ -74,6 +74,7 @@ export class Broker {
       this.#byId.set(subscription.id, subscription);
     }
     if (session.isLink || subscription.has(session)) {
+      session.notRenewed.delete(subscription);
       subscription.add(session);
       session.send([codes.subscribed, request, subscription.id], Payload.empty);
       return;
@@ -115,6 +116,14 @@ export class Broker {
   /** Ends all subscriptions of a session that has gone. */
   leave(session: Session): void {
     for (const subscription of [...session.subscriptions]) this.#remove(session, subscription);
+  }
+
+  /** Ends subscriptions of a link that came back and does not want them any more. */
+  endNotRenewed(session: Session): void {
+    for (const subscription of session.notRenewed) {
+      if (subscription.has(session)) this.#remove(session, subscription);
+    }
+    session.notRenewed.clear();
   }
 
   #remove(session: Session, subscription: Subscription): void {
@@ -244,8 +253,11 @@ export class Broker {
         }];
         const { connection } = session;
         const event = encodedOnce(encoded, connection.lane.serializer, head, payload);
-        if (connection.send(event)) this.#counters.eventsToLinks++;
-        else this.#counters.tooLong++;
+        if (connection.send(event)) {
+          this.#counters.eventsToLinks++;
+          // A link that is lost may come back, and then gets it from there.
+          session.log?.push(event);
+        } else this.#counters.tooLong++;
       }
     }
     return sent !== undefined;

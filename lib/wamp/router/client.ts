@@ -11,6 +11,7 @@ import type { Connection, Receiver } from "../transport/connection.ts";
 import { type Login, routerRole } from "./authentication.ts";
 import { callerDetails } from "./details.ts";
 import { routerRoles } from "./features.ts";
+import { LinkLog } from "./link_log.ts";
 import { notAuthorized } from "./not_authorized.ts";
 import type { Realm } from "./realm.ts";
 import type { Router } from "./router.ts";
@@ -60,6 +61,8 @@ export class RouterClient implements Receiver {
   }
 
   closed(): void {
+    const state = this.#state;
+    if (state.name === "joined") state.realm.lose(state.session);
     this.#leave();
   }
 
@@ -122,14 +125,19 @@ export class RouterClient implements Receiver {
     clearTimeout(this.#timer);
     const { authextra } = details;
     const isLink = identity.authrole === routerRole;
-    const node = isDict(authextra) ? authextra["x_holdfast_node"] : undefined;
+    const extra = isDict(authextra) ? authextra : {};
+    const node = isLink ? String(extra["x_holdfast_node"] ?? this.#sessionId) : "";
+    const resumed = isLink
+      ? realm.beginLink(node, extra["x_holdfast_session"], extra["x_holdfast_events"])
+      : undefined;
     const session = new Session({
       id: this.#sessionId,
       identity,
       role: realm.roleOf(identity.authrole),
       connection: this.#connection,
       isLink,
-      node: isLink && typeof node === "string" ? node : "",
+      node,
+      log: isLink ? resumed?.log ?? new LinkLog() : undefined,
       roles: details["roles"] as Dict,
       close: (reason, message) => this.goodbye(reason, message),
     });
@@ -144,9 +152,11 @@ export class RouterClient implements Receiver {
         x_cb_pid: this.#router.pid,
         x_cb_peer: this.#connection.peer,
         x_cb_worker: "router",
+        ...resumed === undefined ? {} : { x_holdfast_resumed: true },
       },
     }]);
     realm.join(session);
+    if (resumed !== undefined) realm.links.handOver(resumed, session);
     if (isLink) this.#watchLink();
   }
 

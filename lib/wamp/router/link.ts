@@ -83,6 +83,8 @@ export class Link implements Caller {
   /** Why it is not up; empty when it is. */
   reason = "";
   events = 0;
+  /** Events since the other router began to count, which may be some connections ago. */
+  #count = 0;
   /** How often it came up. */
   joined = 0;
   readonly #settings: LinkSettings;
@@ -122,7 +124,12 @@ export class Link implements Caller {
   }
 
   #dial(): void {
-    const { url, maxMessageBytes } = this.#settings;
+    const { url, maxMessageBytes, isLinkedTo } = this.#settings;
+    if (this.node !== "" && isLinkedTo(this.node)) {
+      // To log in there would end the other link.
+      this.#timer = setTimeout(() => this.#dial(), retryMs[retryMs.length - 1]);
+      return;
+    }
     this.state = "connecting";
     const socket = dialLink(url, cbor, maxMessageBytes, {
       opened: () => this.#hello(),
@@ -140,7 +147,12 @@ export class Link implements Caller {
       roles,
       authmethods: ["cryptosign"],
       authrole: routerRole,
-      authextra: { pubkey: key.publicKey, x_holdfast_node: node },
+      authextra: {
+        pubkey: key.publicKey,
+        x_holdfast_node: node,
+        // Where it goes on, if the other router still has what was missed.
+        ...this.id === 0 ? {} : { x_holdfast_session: this.id, x_holdfast_events: this.#count },
+      },
     }]);
   }
 
@@ -209,6 +221,7 @@ export class Link implements Caller {
   #welcome([, session, { authextra }]: Welcome): void {
     clearTimeout(this.#timer);
     this.id = session;
+    if (!isDict(authextra) || authextra["x_holdfast_resumed"] !== true) this.#count = 0;
     const node = isDict(authextra) ? authextra["x_cb_node_id"] : undefined;
     this.node = typeof node === "string" ? node : "";
     this.#forwardFor = [{ session, authid: this.node, authrole: routerRole }];
@@ -250,6 +263,7 @@ export class Link implements Caller {
   }
 
   #event([, , id, details]: Event, payload: Payload): void {
+    this.#count++;
     const { topic } = details;
     if (typeof topic !== "string") throw new ProtocolViolation("EVENT came without its topic");
     this.events++;

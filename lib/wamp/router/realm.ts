@@ -1,4 +1,5 @@
 import type { UriStrictness } from "../message/uri.ts";
+import { AcceptedLinks, type ResumedLink } from "./accepted_links.ts";
 import { Authentication, type AuthenticationSettings, routerRole } from "./authentication.ts";
 import { Broker } from "./broker.ts";
 import type { RouterCounters } from "./counters.ts";
@@ -21,6 +22,8 @@ export class Realm {
   readonly authentication: Authentication;
   readonly broker: Broker;
   readonly dealer: Dealer;
+  /** From other routers. */
+  readonly links: AcceptedLinks;
   readonly sessions = new Map<number, Session>();
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #meta = new MetaEvents();
@@ -34,6 +37,7 @@ export class Realm {
     this.broker = new Broker(counters, this.#meta, noLinks, settings.uris);
     this.dealer = new Dealer(counters, this.#meta, noLinks, settings.uris);
     this.#meta.publishTo(this.broker);
+    this.links = new AcceptedLinks(this.broker);
     this.dealer.metaProcedures = metaProcedures(this.sessions, this.broker, this.dealer);
   }
 
@@ -49,12 +53,39 @@ export class Realm {
       (name === routerRole ? Role.unrestricted(name) : new Role(name, []));
   }
 
+  /**
+   * Begins a link from another router. An earlier one from there has ended, even if that does not show
+   * here yet.
+   *
+   * @param sessionId of the earlier link, where the other router tells it.
+   * @param received how many events came over it.
+   * @returns where it goes on; undefined: from the beginning.
+   */
+  beginLink(node: string, sessionId: unknown, received: unknown): ResumedLink | undefined {
+    for (const session of [...this.sessions.values()]) {
+      if (!session.isLink || session.node !== node) continue;
+      this.lose(session);
+      session.connection.terminate();
+    }
+    const resumed = this.links.resume(node, sessionId, received);
+    if (resumed === undefined) this.links.forget(node);
+    return resumed;
+  }
+
   join(session: Session): void {
-    if (session.isLink) this.#endEarlierLink(session);
     this.sessions.set(session.id, session);
     if (session.isLink) return;
     this.#counters.sessionsOpened++;
     this.#meta.joined(session);
+  }
+
+  /** The connection of a session has ended without a word: a link may come back. */
+  lose(session: Session): void {
+    if (!session.isLink) return this.leave(session);
+    if (!this.sessions.delete(session.id)) return;
+    session.isClosed = true;
+    this.dealer.leave(session);
+    this.links.lose(session);
   }
 
   leave(session: Session): void {
@@ -65,14 +96,5 @@ export class Realm {
     if (session.isLink) return;
     this.#counters.sessionsClosed++;
     this.#meta.left(session);
-  }
-
-  /** A node that links again has lost its earlier link, even if that does not show here yet. */
-  #endEarlierLink({ node }: Session): void {
-    for (const session of [...this.sessions.values()]) {
-      if (!session.isLink || session.node !== node) continue;
-      this.leave(session);
-      session.connection.terminate();
-    }
   }
 }

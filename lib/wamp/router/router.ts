@@ -120,5 +120,6 @@ export class Router {
     const endMs = performance.now() + farewellMs;
     while (this.#clients.size > 0 && performance.now() < endMs) await Bun.sleep(5);
     await Promise.all(this.listeners.map((listener) => listener.stop()));
+    for (const realm of this.realms.values()) realm.links.stop();
   }
 }

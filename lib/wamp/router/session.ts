@@ -1,6 +1,7 @@
 import type { Dict } from "../message/message.ts";
 import type { Payload } from "../serialization/payload.ts";
 import type { Connection } from "../transport/connection.ts";
+import type { LinkLog } from "./link_log.ts";
 import type { PendingCall } from "./pending_call.ts";
 import type { Registration } from "./registration.ts";
 import type { Role } from "./role.ts";
@@ -45,13 +46,16 @@ export class Session implements Caller {
   readonly calls = new Map<number, PendingCall>();
   /** By the request of INVOCATION. */
   readonly invocations = new Map<number, PendingCall>();
+  /** Of a link: what was sent over it, and subscriptions that it has not asked for again. */
+  readonly log: LinkLog | undefined;
+  readonly notRenewed = new Set<Subscription>();
   /** It has left its realm. */
   isClosed = false;
   readonly #close: (reason: string, message?: string) => void;
   #lastRequest = 0;
 
   constructor(
-    { id, identity, role, connection, isLink, node, roles, close }: {
+    { id, identity, role, connection, isLink, node, roles, log, close }: {
       readonly id: number;
       readonly identity: Identity;
       readonly role: Role;
@@ -59,6 +63,7 @@ export class Session implements Caller {
       readonly isLink: boolean;
       readonly node: string;
       readonly roles: Dict;
+      readonly log: LinkLog | undefined;
       close(reason: string, message?: string): void;
     },
   ) {
@@ -69,6 +74,7 @@ export class Session implements Caller {
     this.isLink = isLink;
     this.node = node;
     this.roles = roles;
+    this.log = log;
     this.#close = close;
   }
 

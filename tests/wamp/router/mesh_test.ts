@@ -254,3 +254,88 @@ test("a router with a wrong key gets no link", async () => {
     await Promise.all([one.router.stop(), other.router.stop()]);
   }
 });
+
+test("a link that is cut goes on where it was: nothing is lost, nothing comes twice", async () => {
+  const one = startNode("node1");
+  const other = startNode("node2");
+  // Between them, something that can cut.
+  const port = Number(new URL(one.rs.replace("rs:", "http:")).port);
+  const cuts = new Set<() => void>();
+  const relay = Bun.listen<{ peer?: Bun.Socket }>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      async open(socket) {
+        socket.data = {};
+        const peer = await Bun.connect({
+          hostname: "127.0.0.1",
+          port,
+          socket: {
+            data: (_, bytes) => void socket.write(bytes),
+            close: () => socket.terminate(),
+          },
+        });
+        socket.data.peer = peer;
+        cuts.add(() => {
+          socket.terminate();
+          peer.terminate();
+        });
+      },
+      data(socket, bytes) {
+        const copy = bytes.slice();
+        if (socket.data.peer === undefined) setTimeout(() => socket.data.peer?.write(copy), 20);
+        else socket.data.peer.write(copy);
+      },
+      close: (socket) => socket.data.peer?.terminate(),
+    },
+  });
+  try {
+    other.router.linkTo([parseListenUrl(`rs://127.0.0.1:${relay.port}`)], key);
+    await until(() => isLinked(other, 1));
+    const subscriber = await RawClient.join(other.ws, {}, msgpack);
+    await subscriber.ask([32, 1, {}, "com.example.topic"]);
+    const publisher = await RawClient.join(one.ws);
+    let published = 0;
+    for (let cut = 0; cut < 5; cut++) {
+      for (let count = 0; count < 200; count++) {
+        publisher.send([16, ++published, {}, "com.example.topic", [published]]);
+        if (count % 20 === 0) await Bun.sleep(1);
+        if (count === 100) {
+          for (const end of cuts) end();
+          cuts.clear();
+        }
+      }
+      await until(() => other.router.links[0]!.joined === cut + 2);
+    }
+    await until(() => subscriber.received.length >= published);
+    await Bun.sleep(30);
+    const counters = subscriber.received.map(([, , , , args]) => (args as number[])[0]);
+    assert.deepEqual(counters, Array.from({ length: published }, (_, index) => index + 1));
+    publisher.close();
+    subscriber.close();
+  } finally {
+    relay.stop(true);
+    await Promise.all([one.router.stop(), other.router.stop()]);
+  }
+}, 20_000);
+
+test("two links to the same router are one", async () => {
+  const one = startNode("node1");
+  const other = startNode("node2");
+  try {
+    other.router.linkTo([parseListenUrl(one.rs), parseListenUrl(one.ws)], key);
+    await until(() => other.router.links.some(({ state }) => state === "duplicate"));
+    await until(() => isLinked(other, 1));
+    const subscriber = await RawClient.join(other.ws);
+    await subscriber.ask([32, 1, {}, "com.example.topic"]);
+    const publisher = await RawClient.join(one.ws);
+    publisher.send([16, 1, {}, "com.example.topic", [1]]);
+    assert.deepEqual((await subscriber.next())[4], [1]);
+    await Bun.sleep(20);
+    assert.equal(subscriber.received.length, 0);
+    publisher.close();
+    subscriber.close();
+  } finally {
+    await Promise.all([one.router.stop(), other.router.stop()]);
+  }
+});
