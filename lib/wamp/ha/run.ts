@@ -4,32 +4,25 @@ import { join, resolve } from "node:path";
 import { type ExitCode, HostLimitError, UsageError } from "../../errors.ts";
 import { ensureFds } from "../../host/limits.ts";
 import type { CommandLine } from "../../options/command_line.ts";
-import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
 import { openOutput } from "../../report/output.ts";
-import { identityOf } from "../../report/run_identity.ts";
 import { evaluate, type Expectation, parseExpectationOf } from "../../stats/expectations.ts";
-import type { ServerSpread } from "../../stats/outage.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { payloadHeadBytes } from "../probe/payload_maker.ts";
 import { type ProbePlan, procedureOf } from "../probe/plan.ts";
-import { probeView } from "../probe/probe_view.ts";
-import { lostOf, type ProbeHistograms, type ProbeSnapshot } from "../probe/snapshot.ts";
 import { probeSnapshotToJson } from "../probe/snapshot_json.ts";
-import { SoloProbe } from "../probe/solo_probe.ts";
 import { judgeProbe, probeExitCode } from "../probe/verdict.ts";
 import { type ClientUrl, parseClientUrl } from "../transport/client_url.ts";
 import { Child, holdfastCommand, waitFor } from "./child.ts";
 import { Cluster, nodeBehind } from "./cluster.ts";
-import { Conductor } from "./conductor.ts";
 import { freePorts } from "./free_ports.ts";
 import { Haproxy } from "./haproxy.ts";
 import { haMetrics } from "./metrics.ts";
 import type { HaSettings } from "./options.ts";
 import { haReport } from "./report.ts";
 import { type Scenario, scenarioOf } from "./scenario.ts";
-import type { AxisSecond, HaSnapshot } from "./snapshot.ts";
-import { StepLog } from "./step_log.ts";
+import type { HaSnapshot } from "./snapshot.ts";
+import { Trial } from "./trial.ts";
 
 const host = "127.0.0.1";
 const timeoutMs = 5_000;
@@ -84,12 +77,12 @@ export async function run(
     note(`all are up; probe through ${url.text}`);
 
     const plan = planOf(settings, url, scenario);
-    const test = new HaTest(plan, commandLine, scenario, cluster, haproxy, note);
-    const stats = await test.prepare(io);
+    const trial = new Trial(plan, commandLine, scenario, cluster, haproxy, note);
+    const stats = await trial.prepare(io);
     if (stats !== undefined) started.push(stats);
-    started.push(test);
-    await test.run(signal);
-    const measured: HaSnapshot = test.snapshot(settings, haproxy?.configFile);
+    started.push(trial);
+    await trial.run(signal);
+    const measured: HaSnapshot = trial.snapshot(settings, haproxy?.configFile);
     const snapshot = judged(measured, expectations);
     for (const line of haReport(snapshot)) io.out(line);
     if (json !== undefined) {
@@ -219,140 +212,6 @@ function planOf(settings: HaSettings, url: ClientUrl, scenario: Scenario): Probe
     logname: "ha",
     runTag: crypto.getRandomValues(new Uint32Array(1))[0]!,
   };
-}
-
-/** The probe's run with the steps in it. */
-class HaTest {
-  readonly #plan: ProbePlan;
-  readonly #commandLine: CommandLine<HaSettings>;
-  readonly #scenario: Scenario;
-  readonly #cluster: Cluster;
-  readonly #balancer: Haproxy | undefined;
-  readonly #note: (line: string) => void;
-  readonly #axis: AxisSecond[] = [];
-  readonly #log: StepLog;
-  #probe!: SoloProbe;
-  #conductor!: Conductor;
-  #last: ProbeSnapshot | undefined;
-
-  constructor(
-    plan: ProbePlan,
-    commandLine: CommandLine<HaSettings>,
-    scenario: Scenario,
-    cluster: Cluster,
-    balancer: Haproxy | undefined,
-    note: (line: string) => void,
-  ) {
-    this.#plan = plan;
-    this.#commandLine = commandLine;
-    this.#scenario = scenario;
-    this.#cluster = cluster;
-    this.#balancer = balancer;
-    this.#note = note;
-    this.#log = new StepLog({
-      counts: () => this.#counts(),
-      spread: () => this.#withAllNodes(this.#probe.local.keeper.spread()),
-    });
-  }
-
-  async prepare(io: Io): Promise<{ stop(): unknown } | undefined> {
-    const identity = identityOf(this.#commandLine);
-    this.#probe = await SoloProbe.create(
-      this.#plan,
-      identity,
-      (interval, snapshot) => this.#second(interval, snapshot),
-      {
-        sessionLost: (id, atNs, _node, failure) =>
-          this.#log.sessionLost(id, atNs, failure === undefined),
-        sessionBack: (id, atNs) => this.#log.sessionBack(id, atNs),
-        began: (atNs) => this.#conductor.begin(atNs),
-        ended: () => this.#end(),
-      },
-    );
-    this.#conductor = new Conductor(
-      this.#scenario,
-      this.#cluster,
-      this.#balancer,
-      this.#probe.local.keeper,
-      this.#log,
-      this.#note,
-    );
-    const { settings: { statsAddress, quiet }, given } = this.#commandLine;
-    if (statsAddress === "off") return undefined;
-    const stats = serveStats({
-      hostname: statsAddress.host,
-      port: statsAddress.port,
-      isExact: given.has("statsAddress"),
-      view: probeView(() => this.#probe.snapshot()),
-    });
-    if (!quiet) io.note(`statistics on ${stats.url}`);
-    return stats;
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    await this.#probe.run(signal);
-  }
-
-  stop(): void {
-    this.#conductor.stop();
-  }
-
-  #end(): void {
-    this.#conductor.stop();
-    this.#log.end();
-  }
-
-  /** Also those that have no session. */
-  #withAllNodes(spread: Readonly<ServerSpread>): ServerSpread {
-    const none = Object.fromEntries(this.#cluster.nodes.map(({ name }) => [name, 0]));
-    return { ...none, ...spread };
-  }
-
-  #counts() {
-    const { load } = this.#probe.local;
-    const { publications, calls, book } = load;
-    return {
-      published: load.publishedCounts(),
-      eventsDuplicated: book.totals.duplicated,
-      publicationsFailed: lostOf(publications) + publications.refused,
-      callsFailed: lostOf(calls) + calls.refused,
-    };
-  }
-
-  #second({ delivery }: ProbeHistograms, snapshot: ProbeSnapshot): void {
-    const last = this.#last;
-    this.#last = snapshot;
-    if (last === undefined || snapshot.phase !== "steady") return;
-    const since = (read: (snapshot: ProbeSnapshot) => number) => read(snapshot) - read(last);
-    this.#axis.push({
-      atMs: snapshot.steadyMs,
-      open: snapshot.sessions.open,
-      spread: this.#withAllNodes(snapshot.nodes),
-      events: since(({ events }) => events.unique),
-      acknowledged: since(({ publications }) => publications.answered),
-      callsFailed: since(({ calls }) => lostOf(calls) + calls.refused),
-      publicationsFailed: since(({ publications }) => lostOf(publications) + publications.refused),
-      deliveryP99Ns: delivery.percentileNs(99),
-      steps: this.#conductor.takeSteps(),
-    });
-  }
-
-  snapshot(settings: HaSettings, configFile: string | undefined): HaSnapshot {
-    const { load } = this.#probe.local;
-    const { book } = load;
-    const totals = load.totals();
-    const probe = this.#probe.snapshot();
-    return {
-      role: "wamp-ha",
-      scenario: this.#scenario.name,
-      nodes: settings.nodes,
-      balancer: settings.balancer ?? "HAProxy",
-      configFile,
-      steps: this.#log.reports((from, to) => book.lostBetween(totals, from, to)),
-      axis: this.#axis,
-      probe: { ...probe, nodes: this.#withAllNodes(probe.nodes) },
-    };
-  }
 }
 
 function judged(

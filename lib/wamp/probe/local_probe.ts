@@ -1,8 +1,6 @@
-import { runQueueWaitNs } from "../../host/run_queue.ts";
 import { Pacer } from "../../load/pacer.ts";
 import { nowNs } from "../../stats/clock.ts";
 import type { Histogram } from "../../stats/histogram.ts";
-import { readProcessUsage } from "../../stats/process_usage.ts";
 import { type RunIdentity, schemaVersion } from "../../stats/snapshot.ts";
 import { codes } from "../message/codes.ts";
 import type { Failure } from "../../stats/failure.ts";
@@ -13,7 +11,8 @@ import { formatClientUrl } from "../transport/client_url.ts";
 import type { PublisherReceipts, PublisherTotal } from "./counter_book.ts";
 import { type ProbePlan, publishersOf, sessionsOf, topic } from "./plan.ts";
 import { ProbeLoad } from "./probe_load.ts";
-import type { ProbeHistograms, ProbePhase, ProbeSnapshot, ProbeUsage } from "./snapshot.ts";
+import type { ProbeHistograms, ProbePhase, ProbeSnapshot } from "./snapshot.ts";
+import { SteadyUsage } from "./steady_usage.ts";
 
 /** Told of what happens to sessions, and of each second; all optional. Times are clock times. */
 export interface ProbeObserver {
@@ -61,8 +60,7 @@ export class LocalProbe {
   #hasPublished = false;
   #isInterrupted = false;
   #isAwake = false;
-  #cpuAtBegin = { seconds: 0, waitNs: 0 };
-  #cpuAtEnd: { seconds: number; waitNs: number } | undefined;
+  readonly #usage = new SteadyUsage();
   /** By publisher of all processes; known when the run is over. */
   receipts: PublisherReceipts[] = [];
   #final: Omit<ProbeSnapshot, "histograms"> | undefined;
@@ -136,9 +134,9 @@ export class LocalProbe {
       settled: () => observer.settled(),
     }, {
       counts: () => ({
-        unsent: load.publications.noConnection,
+        unsent: load.requests.publications.noConnection,
         duplicated: load.book.totals.duplicated,
-        late: load.publications.late,
+        late: load.requests.publications.late,
       }),
     });
   }
@@ -170,7 +168,7 @@ export class LocalProbe {
     if (this.#phase !== "ramp") return;
     this.#phase = "steady";
     this.#beginNs = atNs;
-    this.#cpuAtBegin = readCpu();
+    this.#usage.begin();
     this.load.begin(atNs);
     this.#observer.began?.(atNs);
     this.#wakeUp();
@@ -215,7 +213,7 @@ export class LocalProbe {
     }
     if (this.#phase === "drain") nextNs = Math.min(nextNs, this.#drained(atNs));
     if (atNs >= this.#nextExpiryNs) {
-      this.load.expire(atNs);
+      this.load.requests.expire(atNs);
       this.#nextExpiryNs = atNs + expireMs * 1e6;
     }
     if (atNs >= this.#nextSecondNs) {
@@ -233,7 +231,7 @@ export class LocalProbe {
     this.#phase = "drain";
     this.#observer.ended?.();
     this.#endNs = Math.min(atNs, this.#plannedEndNs);
-    this.#cpuAtEnd = readCpu();
+    this.#usage.end();
     this.load.end(this.#endNs);
     this.#wakeUp();
   }
@@ -242,8 +240,8 @@ export class LocalProbe {
   #drained(atNs: number): number {
     if (atNs < this.#nextLookNs) return this.#nextLookNs;
     this.#nextLookNs = atNs + drainLookMs * 1e6;
-    if (this.#isInterrupted) this.load.giveUpAll();
-    if (!this.#hasPublished && this.load.inFlight === 0) {
+    if (this.#isInterrupted) this.load.requests.giveUpAll();
+    if (!this.#hasPublished && this.load.requests.inFlight === 0) {
       this.#hasPublished = true;
       this.#observer.published(this.load.totals());
     }
@@ -258,7 +256,7 @@ export class LocalProbe {
   #done(atNs: number): void {
     if (this.#phase === "done") return;
     this.#phase = "done";
-    this.load.giveUpAll();
+    this.load.requests.giveUpAll();
     this.keeper.stop(atNs);
     this.#doneNs = atNs;
     this.#second();
@@ -276,8 +274,8 @@ export class LocalProbe {
   #second(): void {
     const { load, keeper } = this;
     const interval: ProbeHistograms = {
-      acknowledgement: load.acknowledgement.swap(),
-      call: load.call.swap(),
+      acknowledgement: load.requests.acknowledgement.swap(),
+      call: load.requests.call.swap(),
       delivery: load.delivery.swap(),
       lateness: load.lateness.swap(),
       connect: keeper.connect.swap(),
@@ -294,8 +292,8 @@ export class LocalProbe {
     const { load, keeper } = this;
     const total = (histogram: { total(): Histogram }) => histogram.total();
     return {
-      acknowledgement: total(load.acknowledgement),
-      call: total(load.call),
+      acknowledgement: total(load.requests.acknowledgement),
+      call: total(load.requests.call),
       delivery: total(load.delivery),
       lateness: total(load.lateness),
       connect: total(keeper.connect),
@@ -330,9 +328,9 @@ export class LocalProbe {
       steadyPlannedMs: plan.durationMs,
       interrupted: this.#isInterrupted,
       sessions: keeper.counts(),
-      publications: { ...load.publications },
-      calls: { ...load.calls },
-      errors: { ...load.errors },
+      publications: { ...load.requests.publications },
+      calls: { ...load.requests.calls },
+      errors: { ...load.requests.errors },
       events: {
         ...load.events,
         unique: received,
@@ -344,12 +342,12 @@ export class LocalProbe {
           : {}),
       },
       requestedRate: publishersOf(plan) * plan.ratePerSecond * plan.stride,
-      achievedRate: steadyMs > 0 ? load.publications.sent / (steadyMs / 1000) : 0,
+      achievedRate: steadyMs > 0 ? load.requests.publications.sent / (steadyMs / 1000) : 0,
       bytes: { ...load.bytes },
       publisherRows: [],
       nodes: keeper.spread(),
       outages: keeper.outageReport(atNs),
-      usage: this.#usage(),
+      usage: this.#usage.read(steadyMs / 1000),
       ends: [],
       verdict: undefined,
     };
@@ -360,24 +358,4 @@ export class LocalProbe {
     const untilNs = Number.isNaN(this.#endNs) ? atNs : this.#endNs;
     return Math.max(0, untilNs - this.#beginNs) / 1e6;
   }
-
-  #usage(): ProbeUsage {
-    const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage();
-    const cpu = this.#cpuAtEnd ?? readCpu();
-    const seconds = this.#steadyMs(nowNs()) / 1000;
-    const share = seconds > 0 ? (cpu.seconds - this.#cpuAtBegin.seconds) / seconds : 0;
-    const waited = (cpu.waitNs - this.#cpuAtBegin.waitNs) / 1e9;
-    return {
-      ...readProcessUsage(),
-      contextSwitches: voluntaryContextSwitches + involuntaryContextSwitches,
-      steadyCpuShare: share,
-      busiestCpuShare: share,
-      steadyCpuWaitShare: seconds > 0 ? waited / seconds : NaN,
-    };
-  }
-}
-
-function readCpu(): { seconds: number; waitNs: number } {
-  const { user, system } = process.cpuUsage();
-  return { seconds: (user + system) / 1e6, waitNs: runQueueWaitNs() };
 }

@@ -14,8 +14,8 @@ import { MsgpackEventScanner } from "./msgpack_event_scanner.ts";
 import { PayloadMaker } from "./payload_maker.ts";
 import { type ProbePlan, publisherName, publishersOf, sessionsOf, topic } from "./plan.ts";
 import { PublisherNames } from "./publisher_names.ts";
-import { requestKinds, RequestRing } from "./request_ring.ts";
-import { emptyRequestCounts, type RequestCounts } from "./snapshot.ts";
+import { requestKinds } from "./request_ring.ts";
+import { Requests } from "./requests.ts";
 
 const scanners: Readonly<Record<ProbePlan["serializer"], () => EventScanner>> = {
   json: () => new JsonEventScanner(),
@@ -26,8 +26,6 @@ const scanners: Readonly<Record<ProbePlan["serializer"], () => EventScanner>> = 
 const publishOptions = { acknowledge: true, exclude_me: false } as const;
 /** Above this nothing more is queued for a router that does not read. */
 const mostPendingBytes = 2 ** 20;
-/** Places of requests in each session: more are kept only where the plan needs them. */
-const placesBounds = { least: 16, most: 65_536 } as const;
 /** At most so many iterations in one turn of the event loop, so that answers are read in between. */
 const mostPerStep = 256;
 
@@ -46,19 +44,14 @@ export interface LoadHandlers {
  * evenly over 1/rate.
  */
 export class ProbeLoad {
-  readonly publications: RequestCounts = emptyRequestCounts();
-  readonly calls: RequestCounts = emptyRequestCounts();
-  readonly errors: Record<string, number> = {};
+  readonly requests: Requests;
   readonly events = { received: 0, forwarded: 0, payloadBytes: 0, foreign: 0 };
   readonly bytes = { sent: 0, received: 0 };
-  readonly acknowledgement = new IntervalHistogram();
-  readonly call = new IntervalHistogram();
   readonly delivery = new IntervalHistogram();
   readonly lateness = new IntervalHistogram();
   readonly book: CounterBook;
   readonly #plan: ProbePlan;
   readonly #handlers: LoadHandlers;
-  readonly #ring: RequestRing;
   readonly #heap: DueHeap;
   readonly #scanner: EventScanner;
   readonly #names: PublisherNames;
@@ -71,7 +64,6 @@ export class ProbeLoad {
   readonly #outstanding: Uint32Array;
   /** Its next iteration was due before the answers of the last one had come. */
   readonly #isOverdue: Uint8Array;
-  readonly #unacknowledged = new Map<number, number[]>();
   readonly #labels: readonly string[];
   readonly #clockOffsetNs = sharedClockOffsetNs();
   readonly #digest = new Uint8Array(32);
@@ -85,7 +77,11 @@ export class ProbeLoad {
     this.#intervalNs = 1e9 / plan.ratePerSecond;
     this.#perIteration = plan.stride * (1 + plan.procedures.length);
     this.book = new CounterBook(sessionsOf(plan), publishers * plan.clients);
-    this.#ring = new RequestRing(sessionsOf(plan), this.#places());
+    this.requests = new Requests(
+      plan,
+      this.#perIteration,
+      (publisher) => this.#complete(publisher),
+    );
     this.#heap = new DueHeap(publishers);
     this.#scanner = scanners[plan.serializer]();
     this.#names = new PublisherNames(plan);
@@ -98,15 +94,6 @@ export class ProbeLoad {
       { length: publishers },
       (_, publisher) => publisherName(plan, plan.client, publisher),
     );
-  }
-
-  /** Room for what can be out at the same time: of a closed loop that is known. */
-  #places(): number {
-    const { isOpenLoop, ratePerSecond, timeoutMs, loops } = this.#plan;
-    const iterations = isOpenLoop ? Math.ceil(ratePerSecond * (timeoutMs / 1000)) + 1 : 2;
-    const needed = iterations * loops * this.#perIteration + 4;
-    const bounded = Math.min(placesBounds.most, Math.max(placesBounds.least, needed));
-    return 2 ** Math.ceil(Math.log2(bounded));
   }
 
   attach(sessions: ClientSessions): void {
@@ -182,10 +169,11 @@ export class ProbeLoad {
     publications: number,
     procedures: number,
   ): void {
-    this.publications.due += publications;
-    this.publications[reason] += publications;
-    this.calls.due += publications * procedures;
-    this.calls[reason] += publications * procedures;
+    const { publications: published, calls } = this.requests;
+    published.due += publications;
+    published[reason] += publications;
+    calls.due += publications * procedures;
+    calls[reason] += publications * procedures;
   }
 
   #publish(
@@ -232,24 +220,12 @@ export class ProbeLoad {
     digest: Uint8Array | undefined,
     message: (request: number) => readonly unknown[],
   ): void {
-    const counts = kind === requestKinds.publish ? this.publications : this.calls;
     const request = this.#sessions.nextRequest(session);
-    counts.due++;
-    counts.sent++;
-    counts.inFlight++;
-    // A place that is still taken: its request has waited for longer than the plan foresees.
-    if (this.#ring.isTaken(session, request)) {
-      this.#ring.giveUp(session, Infinity, (_, slot) => this.#lose(slot, "timeout"));
-    }
-    const slot = this.#ring.add(session, request, kind, intendedNs);
-    this.#ring.publisher[slot] = publisher;
-    this.#ring.counter[slot] = counter;
-    if (digest !== undefined) this.#ring.setFingerprint(slot, digest);
+    const slot = this.requests.add(session, request, kind, intendedNs, publisher, counter, digest);
     if (this.#handlers.isReady(session)) {
       this.bytes.sent += this.#sessions.send(session, message(request));
     } else {
-      this.#lose(slot, "closed");
-      this.#ring.free(slot);
+      this.requests.lose(slot, "closed");
     }
   }
 
@@ -281,11 +257,11 @@ export class ProbeLoad {
   message(session: number, message: RouterMessage): void {
     switch (message[0]) {
       case codes.published:
-        return this.#answered(session, message[1], requestKinds.publish, true);
+        return this.requests.answered(session, message[1], requestKinds.publish, true);
       case codes.result:
-        return this.#result(session, message[1], message[3]);
+        return this.requests.result(session, message[1], message[3]);
       case codes.error:
-        return this.#refused(session, message[1], message[2], message[4]);
+        return this.requests.refused(session, message[1], message[2], message[4]);
       case codes.event:
         return this.#decodedEvent(session, message);
     }
@@ -302,47 +278,6 @@ export class ProbeLoad {
     this.#event(session, this.#names.find(name, 0, name.length), event);
   }
 
-  #result(session: number, request: number, args: unknown): void {
-    const slot = this.#ring.find(session, request);
-    const result: unknown = Array.isArray(args) ? args[0] : undefined;
-    const found: unknown = Array.isArray(result) ? result[0] : undefined;
-    const isRight = slot >= 0 && this.#ring.hasFingerprint(slot, found);
-    if (slot >= 0 && !isRight) this.#countError("wrong fingerprint");
-    this.#answered(session, request, requestKinds.call, isRight);
-  }
-
-  #refused(session: number, code: number, request: number, uri: string): void {
-    if (code !== codes.publish && code !== codes.call) return;
-    const kind = code === codes.publish ? requestKinds.publish : requestKinds.call;
-    const slot = this.#ring.find(session, request);
-    if (slot >= 0 && this.#ring.kind[slot] === kind) this.#countError(uri);
-    this.#answered(session, request, kind, false);
-  }
-
-  #countError(uri: string): void {
-    this.errors[uri] = (this.errors[uri] ?? 0) + 1;
-  }
-
-  #answered(session: number, request: number, kind: number, isRight: boolean): void {
-    const counts = kind === requestKinds.publish ? this.publications : this.calls;
-    const slot = this.#ring.find(session, request);
-    if (slot < 0 || this.#ring.kind[slot] !== kind) {
-      counts.late++;
-      return;
-    }
-    counts.inFlight--;
-    if (isRight) {
-      counts.answered++;
-      const histogram = kind === requestKinds.publish ? this.acknowledgement : this.call;
-      histogram.record(nowNs() - this.#ring.intendedNs[slot]!);
-    } else {
-      counts.refused++;
-      if (kind === requestKinds.publish) this.#isUnacknowledged(slot);
-    }
-    this.#ring.free(slot);
-    this.#complete(this.#ring.publisher[slot]!);
-  }
-
   /** One request fewer is out; the last of an iteration makes way for the next one. */
   #complete(publisher: number): void {
     const left = --this.#outstanding[publisher]!;
@@ -354,50 +289,14 @@ export class ProbeLoad {
     this.#handlers.wakeUp();
   }
 
-  #lose(slot: number, reason: "timeout" | "closed" | "unanswered"): void {
-    const isPublication = this.#ring.kind[slot] === requestKinds.publish;
-    const counts = isPublication ? this.publications : this.calls;
-    counts.inFlight--;
-    counts[reason]++;
-    if (isPublication) this.#isUnacknowledged(slot);
-    this.#complete(this.#ring.publisher[slot]!);
-  }
-
-  #isUnacknowledged(slot: number): void {
-    const publisher = this.#ring.publisher[slot]!;
-    const list = this.#unacknowledged.get(publisher);
-    if (list === undefined) this.#unacknowledged.set(publisher, [this.#ring.counter[slot]!]);
-    else list.push(this.#ring.counter[slot]!);
-  }
-
   /** The session is gone, and with it what it has not had an answer to. */
   lost(session: number): void {
-    this.#ring.giveUp(session, Infinity, (_, slot) => this.#lose(slot, "closed"));
-    this.#ring.reset(session);
+    this.requests.sessionLost(session);
     this.book.away(session);
   }
 
   back(session: number): void {
     this.book.back(session);
-  }
-
-  /** Gives up what has waited for too long. */
-  expire(atNs: number): void {
-    const beforeNs = atNs - this.#plan.timeoutMs * 1e6;
-    for (let session = 0; session < this.#ring.sessions; session++) {
-      this.#ring.giveUp(session, beforeNs, (_, slot) => this.#lose(slot, "timeout"));
-    }
-  }
-
-  /** Whatever has no answer yet will not get one. */
-  giveUpAll(): void {
-    for (let session = 0; session < this.#ring.sessions; session++) {
-      this.#ring.giveUp(session, Infinity, (_, slot) => this.#lose(slot, "unanswered"));
-    }
-  }
-
-  get inFlight(): number {
-    return this.publications.inFlight + this.calls.inFlight;
   }
 
   /** How many publications each publisher of this process has sent until now. */
@@ -409,7 +308,7 @@ export class ProbeLoad {
   totals(): PublisherTotal[] {
     return [...this.#iterations].map((iterations, publisher) => ({
       published: iterations * this.#plan.stride,
-      unacknowledged: Float64Array.from(this.#unacknowledged.get(publisher) ?? []).sort(),
+      unacknowledged: this.requests.unacknowledgedOf(publisher),
     }));
   }
 }
