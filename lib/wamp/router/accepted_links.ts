@@ -29,6 +29,7 @@ export class AcceptedLinks {
   lose(session: Session): void {
     this.forget(session.node);
     const timer = setTimeout(() => this.forget(session.node), keepMs);
+    timer.unref(); // a router that stops does not wait for it
     this.#lost.set(session.node, { session, timer });
   }
 
@@ -66,7 +67,7 @@ export class AcceptedLinks {
       session.notRenewed.add(subscription);
     }
     for (const event of missed) session.connection.send(event);
-    setTimeout(() => this.#broker.endNotRenewed(session), renewMs);
+    setTimeout(() => this.#broker.endNotRenewed(session), renewMs).unref();
   }
 
   stop(): void {
