@@ -59,7 +59,7 @@ export class Trial {
         sessionLost: (id, atNs, _node, failure) =>
           this.#log.sessionLost(id, atNs, failure === undefined),
         sessionBack: (id, atNs) => this.#log.sessionBack(id, atNs),
-        began: (atNs) => this.#conductor.begin(atNs),
+        began: (atNs) => this.#begin(atNs),
         ended: () => this.#end(),
       },
     );
@@ -89,6 +89,11 @@ export class Trial {
 
   stop(): void {
     this.#conductor.stop();
+  }
+
+  #begin(atNs: number): void {
+    this.#last = this.#probe.snapshot();
+    this.#conductor.begin(atNs);
   }
 
   #end(): void {

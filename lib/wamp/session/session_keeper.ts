@@ -183,6 +183,8 @@ export class SessionKeeper {
     const atNs = nowNs();
     const state = this.#state[id];
     const node = this.#nodeOf[id]!;
+    // Before it is forgotten where it was: an outage begins with how sessions were spread.
+    if (state === isReady && !this.#isStopped) this.outages.down(id, atNs, atNs);
     this.#state[id] = isWaiting;
     this.#nodeOf[id] = -1;
     if (this.#isStopped) {
@@ -204,7 +206,6 @@ export class SessionKeeper {
     this.#counts.open--;
     this.#counts.lost++;
     this.#lostNs[id] = atNs;
-    this.outages.down(id, atNs, atNs);
     this.#handlers.lost(id, atNs, this.#nodes[node] ?? "", failure);
   }
 
