@@ -100,6 +100,11 @@ export interface BroadcastNetwork {
   /** Bound multiaddresses, with `/p2p/…`. */
   readonly addresses: readonly string[];
   connectedPeers(): number;
+  /**
+   * Peers that a message published now would go to: with gossipsub those that have subscribed, with
+   * reversed SQMR those that keep a query open.
+   */
+  reachablePeers(): number;
   /** Streams of the benchmark's protocols that a peer opened. */
   activeInbound(): number;
   /** Streams of the benchmark's protocols that this node opened. */
@@ -115,6 +120,8 @@ export interface BroadcastNetwork {
   publish(message: Uint8Array, token: number): DropReason | undefined;
   /** Messages that were taken, and neither sent nor dropped. */
   queued(): number;
+  /** What came and was refused: malformed, or not signed by its author. */
+  invalidMessages(): number;
   clockOffsets(): readonly ClockOffset[];
   /** Ends everything at once, without a word to the handlers; the port is free afterwards. */
   stop(): Promise<void>;
