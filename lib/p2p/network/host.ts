@@ -32,6 +32,8 @@ export interface Host {
   readonly addresses: readonly string[];
   /** The settled connections, one for each peer. */
   connections(): Iterable<Connection>;
+  /** The settled connection of a peer. */
+  connectionOf(peer: PeerId): Connection | undefined;
   connectedPeers(): number;
   blacklisted(): number;
   /** The node id of a peer, or {@linkcode foreignPeer}. */
@@ -195,6 +197,7 @@ export async function createHost(
     peerId,
     addresses: bound,
     connections: () => mesh.connections(),
+    connectionOf: (peer) => mesh.connectionOf(peer.toString()),
     connectedPeers: () => mesh.size(),
     // Nothing here ever bars a peer for good.
     blacklisted: () => 0,

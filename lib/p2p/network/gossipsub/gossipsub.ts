@@ -57,7 +57,7 @@ class Gossipsub implements BroadcastNetwork {
   private router!: Router;
   private host!: Host;
   private readonly outboxes = new Map<string, Outbox>();
-  private readonly opening = new Set<string>();
+  private readonly opening = new Set<Connection>();
   private readonly sources = new Sources();
   private readonly writer: MessageWriter;
   private readonly ownSource: Source;
@@ -235,12 +235,16 @@ class Gossipsub implements BroadcastNetwork {
   private async open(connection: Connection): Promise<void> {
     const peer = connection.remotePeer.toString();
     const current = this.outboxes.get(peer);
-    if (this.stopped || this.opening.has(peer)) return;
+    if (this.stopped || this.opening.has(connection)) return;
     if (current?.connection === connection && current.isOpen) return;
-    this.opening.add(peer);
+    this.opening.add(connection);
     try {
       const stream = await connection.newStream([...gossipsubProtocols]);
       if (this.stopped) return;
+      if (this.host.connectionOf(connection.remotePeer) !== connection) {
+        void stream.close().catch(() => {});
+        return;
+      }
       const outbox = new Outbox(stream, connection, {
         done: (outgoing, handed) => this.done(outgoing, handed),
       }, this.flushLater);
@@ -257,7 +261,7 @@ class Gossipsub implements BroadcastNetwork {
     } catch {
       // The peer does not speak gossipsub (now), or is gone: the next inspection tries again.
     } finally {
-      this.opening.delete(peer);
+      this.opening.delete(connection);
     }
   }
 
