@@ -91,7 +91,7 @@ export async function createHost(
   const listen = listenAddress(settings.listenHost, settings.listenPort, settings.quic);
 
   // Filled below: libp2p wants its gater before the mesh can have its libp2p.
-  let mesh: Mesh | undefined;
+  const gate: { mesh?: Mesh } = {};
   const libp2p: Libp2p = await createLibp2p({
     privateKey: await privateKeyOf(settings.nodeId),
     addresses: { listen: [listen] },
@@ -110,7 +110,7 @@ export async function createHost(
       streamOptions: { inactivityTimeout: foreverMs },
     })],
     connectionGater: {
-      denyInboundEncryptedConnection: (peer) => mesh?.turnsAway(peer) ?? false,
+      denyInboundEncryptedConnection: (peer) => gate.mesh?.turnsAway(peer) ?? false,
     },
     connectionManager: {
       maxConnections: 100_000,
@@ -133,7 +133,7 @@ export async function createHost(
 
   const pingers = new Map<Connection, Pinger>();
   const nodeIdOf = (peer: PeerId) => nodeIds.get(peer.toString()) ?? foreignPeer;
-  mesh = new Mesh(
+  const mesh = new Mesh(
     libp2p,
     {
       settled: (connection) => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type ICryptoInterface, noise, pureJsCrypto } from "@libp2p/noise";
 import sodium from "libsodium-wrappers";
-import { type Bytes } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 
 /**
  * The cryptography of noise. `@libp2p/noise` takes chacha20-poly1305 for frames of 1,200 bytes and

@@ -1,5 +1,5 @@
 import { gossipsub, type GossipSubComponents, type GossipsubOpts } from "@libp2p/gossipsub";
-import { RPC } from "@libp2p/gossipsub/message";
+import type { RPC } from "@libp2p/gossipsub/message";
 import type { Connection, PeerId, Stream } from "../libp2p_types.ts";
 import type { Outbox } from "./outbox.ts";
 import { varintBytes, writeVarint } from "./wire.ts";
