@@ -1,6 +1,7 @@
 import { clientRows } from "../client/options.ts";
 import { doctorRows } from "../doctor/options.ts";
 import { reportRows } from "../results/options.ts";
+import { idRows } from "../p2p/id/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import type { Command } from "./command.ts";
 
@@ -158,10 +159,31 @@ const report: Command<typeof reportRows> = {
   load: () => import("../results/run.ts"),
 };
 
+const p2pId: Command<typeof idRows> = {
+  name: "p2p id",
+  summary: "print the peer id of a node of the p2p benchmark",
+  arguments: {
+    name: "id",
+    least: 1,
+    most: Infinity,
+    example: "0",
+    summary: ["node ids; a line of output each"],
+  },
+  rows: idRows,
+  examples: [
+    {
+      purpose: "the peer ids of three nodes, for the addresses of --bootstrap",
+      line: "holdfast p2p id 0 1 2",
+    },
+  ],
+  load: () => import("../p2p/id/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
 export const commands: readonly Command[] = [
   server,
   client,
   doctor,
   report,
+  p2pId,
 ] as readonly unknown[] as Command[];
