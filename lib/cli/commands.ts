@@ -171,10 +171,12 @@ const p2pId: Command<typeof idRows> = {
   },
   rows: idRows,
   examples: [
+    { purpose: "the peer id of node 0", line: "holdfast p2p id 0" },
     {
-      purpose: "the peer ids of three nodes, for the addresses of --bootstrap",
+      purpose: "those of three nodes, for the addresses of --bootstrap",
       line: "holdfast p2p id 0 1 2",
     },
+    { purpose: "ids need not be small", line: "holdfast p2p id 1000000" },
   ],
   load: () => import("../p2p/id/run.ts"),
 };
