@@ -1,8 +1,7 @@
 import type { StatsView } from "../../report/stats_view.ts";
-import type { Histogram } from "../../stats/histogram.ts";
-import { type HistogramSummary, summarize } from "../../stats/histogram_summary.ts";
 import type { SnapshotJsonOptions } from "../../stats/snapshot_json.ts";
 import type { NodeHistograms, NodeSnapshot } from "../snapshot.ts";
+import { deliveryIntervals } from "./delivery_intervals.ts";
 import {
   type NodeHistogramsJson,
   nodeHistogramsToJson,
@@ -24,12 +23,6 @@ export interface NodeReader {
 export interface NodeStats extends NodeSnapshotJson {
   readonly lastMinute: NodeHistogramsJson;
   readonly system: SystemFigures;
-}
-
-/** What happened between two events. */
-export interface DeliveryInterval {
-  readonly lengthMs: number;
-  readonly delivery: HistogramSummary;
 }
 
 /** What a node serves: its snapshot, the last minute and the figures of its host. */
@@ -56,26 +49,5 @@ export function nodeView(node: NodeReader, monitor: Pick<SystemMonitor, "figures
         return { ...statsOf(snapshot, { encoded: false }), interval };
       };
     },
-  };
-}
-
-/**
- * Tells, with each call, which deliveries came since the call before; undefined for the first, and
- * where counting began anew.
- */
-export function deliveryIntervals(): (
-  elapsedMs: number,
-  delivery: Histogram,
-) => DeliveryInterval | undefined {
-  let last: { readonly elapsedMs: number; readonly delivery: Histogram } | undefined;
-  return (elapsedMs, delivery) => {
-    const before = last;
-    // Snapshots hold copies: it does not change any more.
-    last = { elapsedMs, delivery };
-    if (before === undefined || delivery.count < before.delivery.count) return undefined;
-    return {
-      lengthMs: elapsedMs - before.elapsedMs,
-      delivery: summarize(delivery.since(before.delivery)),
-    };
   };
 }
