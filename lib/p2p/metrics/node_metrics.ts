@@ -237,7 +237,7 @@ function senders(text: Exposition, snapshot: NodeSnapshot): void {
   );
   text.gauge(
     "receive_message_reach_ratio",
-    "Share of the messages in the range of indices seen that reached this node, by sender",
+    "Share of the messages in the ranges of indices seen that reached this node, by sender",
     each(reachOf, NaN),
   );
   text.counter(
@@ -247,9 +247,9 @@ function senders(text: Exposition, snapshot: NodeSnapshot): void {
   );
 }
 
-function reachOf({ firstIndex, lastIndex, pending }: SenderCounts): number {
-  const range = lastIndex - firstIndex + 1;
-  return lastIndex < 0 ? NaN : (range - pending) / range;
+function reachOf({ received, pending, abandoned }: SenderCounts): number {
+  const known = received + pending + abandoned;
+  return known === 0 ? NaN : received / known;
 }
 
 function clocks(text: Exposition, snapshot: NodeSnapshot): void {

@@ -166,7 +166,7 @@ test("nodeMetricsText() shows the figures of the snapshot", () => {
     events,
     resets: 7,
     phase: "running",
-    senders: [senderCounts(2), senderCounts(0, { pending: 5, lastIndex: -1, firstIndex: -1 })],
+    senders: [senderCounts(2), senderCounts(0, { received: 15, pending: 5, abandoned: 10 })],
     peers: { connected: 2, blacklisted: 1, sessionsIn: 3, sessionsOut: 4 },
     clockOffsets: [
       { peer: 0, offsetNs: 2e6, boundNs: 1e5 },
@@ -205,7 +205,7 @@ test("nodeMetricsText() shows the figures of the snapshot", () => {
     ["receive_message_missing", 2, { sender: "2" }],
     ["receive_message_gaps", 1, { sender: "2" }],
     ["receive_message_reach_ratio", 0.8, { sender: "2" }],
-    ["receive_message_reach_ratio", NaN, { sender: "0" }],
+    ["receive_message_reach_ratio", 0.5, { sender: "0" }],
     ["receive_message_clock_skew_seconds", -0.003],
     ["peer_clock_offset_seconds", 0.002, { peer: "0" }],
     ["peer_clock_offset_bound_seconds", 0.00005, { peer: "2" }],
