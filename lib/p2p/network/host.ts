@@ -5,18 +5,37 @@ import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { HostLimitError, messageOf, UsageError } from "../../errors.ts";
 import { peerIdOf, privateKeyOf } from "../identity.ts";
+import { ClockExchanges } from "../clock/clock_exchanges.ts";
+import { clockProtocol } from "../clock/clock_frames.ts";
+import { WallClock } from "../wall_clock.ts";
 import { listenAddress, parsePeerAddress } from "./addresses.ts";
 import type { Connection, Libp2p, PeerId, Stream } from "./libp2p_types.ts";
 import { Mesh } from "./mesh.ts";
-import { foreignPeer, type NetworkHandlers, type NetworkSettings } from "./network.ts";
+import {
+  type ClockOffset,
+  foreignPeer,
+  type NetworkHandlers,
+  type NetworkSettings,
+} from "./network.ts";
 import { sodiumNoise } from "./noise_crypto.ts";
 import { Pinger } from "./ping.ts";
 import { silentLogger } from "./silent_logger.ts";
 
+/** Stream protocols that are served; what the handler throws ends its stream alone. */
+export interface ServedProtocols {
+  readonly protocols: readonly string[];
+  readonly handler: (stream: Stream, connection: Connection) => void | Promise<void>;
+}
+
 /** What a protocol on top of a host is told of the mesh. */
 export interface HostListener {
-  /** The one connection of a peer, when there is one, and when another takes its place. */
-  settled?(connection: Connection): void;
+  /** Served from before the first connection. */
+  readonly serves?: ServedProtocols;
+  /**
+   * The one connection of a peer, when there is one, and when another takes its place; `nodeId` may
+   * be {@linkcode foreignPeer}.
+   */
+  settled?(connection: Connection, nodeId: number): void;
   /** No connection to the peer is left. */
   gone?(peer: PeerId): void;
   /** Once a second, for each settled connection: to mend what is missing. */
@@ -38,12 +57,14 @@ export interface Host {
   blacklisted(): number;
   /** The node id of a peer, or {@linkcode foreignPeer}. */
   nodeIdOf(peer: PeerId): number;
-  /** Serves a stream protocol; what the handler throws ends its stream alone. */
+  /** Serves further stream protocols; what the handler throws ends its stream alone. */
   handle(
-    protocols: readonly string[],
-    handler: (stream: Stream, connection: Connection) => void | Promise<void>,
+    protocols: ServedProtocols["protocols"],
+    handler: ServedProtocols["handler"],
   ): Promise<void>;
-  /** Starts to dial; `handle` what is to be served before. */
+  /** How far the clocks of the peers that tell theirs are ahead of ours. */
+  clockOffsets(): readonly ClockOffset[];
+  /** Starts to dial. */
   dial(): void;
   /** Ends every connection and frees the port. */
   stop(): Promise<void>;
@@ -61,6 +82,9 @@ const identifyVersion = "/staknet/identify/0.1.0-rc.0";
 
 /** A connection that has carried nothing for this long is closed. */
 const idleMs = 120_000;
+
+/** A stream whose protocol has not been agreed on after this long is given up, as with Apollo. */
+const negotiationTimeoutMs = 120_000;
 
 /** `AbortSignal.timeout` takes no more. */
 const foreverMs = 2 ** 31 - 1;
@@ -119,6 +143,8 @@ export async function createHost(
       maxParallelDials: 1_000,
       maxDialQueueLength: 100_000,
       reconnectRetries: 0,
+      inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
     },
     // Its pings abort connections that are merely busy.
     connectionMonitor: { enabled: false },
@@ -133,6 +159,8 @@ export async function createHost(
 
   const pingers = new Map<Connection, Pinger>();
   const nodeIdOf = (peer: PeerId) => nodeIds.get(peer.toString()) ?? foreignPeer;
+  const ownClock = new WallClock(Math.floor(Date.now() / 1_000));
+  const clocks = new ClockExchanges(settings.wallClock ?? ownClock);
   const mesh = new Mesh(
     libp2p,
     {
@@ -142,11 +170,19 @@ export async function createHost(
           connection,
           new Pinger(connection, (rttNs) => handlers.roundTrip(peer, rttNs)),
         );
-        listener.settled?.(connection);
+        listener.settled?.(connection, peer);
+        clocks.settled(connection, peer);
       },
-      gone: (peer) => listener.gone?.(peer),
+      gone: (peer) => {
+        listener.gone?.(peer);
+        clocks.gone(peer);
+      },
       dialFailed: () => handlers.event("dial_failure"),
-      inspected: (connection) => listener.inspected?.(connection),
+      inspected: (connection) => {
+        listener.inspected?.(connection);
+        ownClock.anchor();
+        clocks.inspected(connection);
+      },
     },
     addresses,
     settings.nodeId,
@@ -168,10 +204,22 @@ export async function createHost(
   libp2p.addEventListener("connection:open", onOpen);
   libp2p.addEventListener("connection:close", onClose);
 
+  const handle: Host["handle"] = async (protocols, handler) => {
+    await libp2p.handle([...protocols], handler, {
+      maxInboundStreams: mostStreams,
+      maxOutboundStreams: mostStreams,
+    });
+  };
+  await handle([clockProtocol], (stream) => clocks.serve(stream));
+  if (listener.serves !== undefined) {
+    await handle(listener.serves.protocols, listener.serves.handler);
+  }
+
   try {
     await libp2p.start();
   } catch (cause) {
     mesh.stop();
+    clocks.stop();
     handlers.event("listen_failure");
     throw listenFailure(listen, cause);
   }
@@ -186,6 +234,7 @@ export async function createHost(
     libp2p.removeEventListener("connection:open", onOpen);
     libp2p.removeEventListener("connection:close", onClose);
     for (const pinger of pingers.values()) pinger.stop();
+    clocks.stop();
     // Aborted rather than closed: a polite end would wait for every queue to empty.
     for (const connection of libp2p.getConnections()) {
       connection.abort(new Error("the network has ended"));
@@ -202,12 +251,8 @@ export async function createHost(
     // Nothing here ever bars a peer for good.
     blacklisted: () => 0,
     nodeIdOf,
-    handle: async (protocols, handler) => {
-      await libp2p.handle([...protocols], handler, {
-        maxInboundStreams: mostStreams,
-        maxOutboundStreams: mostStreams,
-      });
-    },
+    handle,
+    clockOffsets: () => clocks.offsets(),
     dial: () => mesh.start(),
     stop: () => stopping ??= stop(),
   };

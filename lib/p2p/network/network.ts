@@ -1,3 +1,5 @@
+import type { WallClock } from "../wall_clock.ts";
+
 /**
  * What a node asks of its network, and what a network tells its node. Gossipsub, SQMR and reversed
  * SQMR each give one; they share the libp2p host of `host.ts`.
@@ -69,6 +71,11 @@ export interface NetworkSettings {
    * to whom. `undefined`: anyone may.
    */
   readonly broadcaster: number | undefined;
+  /**
+   * The clock that the node stamps its messages with: what the peers' clocks are compared to. The
+   * system's where it is left out.
+   */
+  readonly wallClock?: WallClock;
 }
 
 /** What a network tells its node; one object for all of it. */

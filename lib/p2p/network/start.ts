@@ -1,4 +1,3 @@
-import { UsageError } from "../../errors.ts";
 import type { BroadcastNetwork, NetworkHandlers, NetworkSettings } from "./network.ts";
 
 /**
@@ -17,8 +16,13 @@ export async function startNetwork(
       const { startGossipsub } = await import("./gossipsub/gossipsub.ts");
       return await startGossipsub(settings, handlers);
     }
-    case "sqmr":
-    case "reversed-sqmr":
-      throw new UsageError(`--network-protocol ${settings.protocol} cannot be had yet`);
+    case "sqmr": {
+      const { startSqmr } = await import("../sqmr/start_sqmr.ts");
+      return await startSqmr(settings, handlers);
+    }
+    case "reversed-sqmr": {
+      const { startReversedSqmr } = await import("../sqmr/start_sqmr.ts");
+      return await startReversedSqmr(settings, handlers);
+    }
   }
 }

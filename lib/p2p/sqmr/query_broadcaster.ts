@@ -1,10 +1,10 @@
 import type { Connection, PeerId, Stream } from "../network/libp2p_types.ts";
 import type { DropReason, NetworkHandlers, NetworkSettings } from "../network/network.ts";
+import { readStream } from "../network/stream_reader.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { maximumMessageBytes, ResponseDecoder } from "./framing.ts";
 import { MessageQueue, type QueuedMessage } from "./message_queue.ts";
 import { isRefusal, maximumQueuedBytes, openSession, sqmrProtocols } from "./session_settings.ts";
-import { readStream } from "./stream_reader.ts";
 
 /**
  * Sessions with one peer at the same time. rust-libp2p negotiates 128 incoming streams of a
@@ -65,13 +65,20 @@ export class QueryBroadcaster {
   /** As {@linkcode BroadcastNetwork.publish}. */
   publish(message: Uint8Array, token: number): DropReason | undefined {
     if (message.length > maximumMessageBytes) return "message_too_large";
-    if (!this.isUsable()) return noPeer;
+    if (this.reachablePeers() === 0) return noPeer;
     const isFull = this.queued() >= this.settings.bufferSize ||
       this.queue.bytes + message.length > maximumQueuedBytes;
     if (isFull) return "all_queues_full";
     this.queue.push({ bytes: message.slice(), token });
     this.startQueued();
     return undefined;
+  }
+
+  /** Peers that speak the protocol, or have not said yet that they do not. */
+  reachablePeers(): number {
+    let peers = 0;
+    for (const peer of this.peers) if (!peer.refuses) peers++;
+    return peers;
   }
 
   queued(): number {
@@ -90,11 +97,6 @@ export class QueryBroadcaster {
 
   private placeOf(peerId: PeerId): number {
     return this.peers.findIndex(({ connection }) => connection.remotePeer.equals(peerId));
-  }
-
-  private isUsable(): boolean {
-    for (const peer of this.peers) if (!peer.refuses) return true;
-    return false;
   }
 
   private startQueued(): void {
@@ -184,7 +186,7 @@ export class QueryBroadcaster {
 
   /** What waits has nobody to go to. */
   private dropUnlessUsable(): void {
-    if (this.stopped || this.isUsable()) return;
+    if (this.stopped || this.reachablePeers() > 0) return;
     for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) {
       this.handlers.dropped(noPeer, message.token);
     }

@@ -1,6 +1,6 @@
 import type { Stream } from "../network/libp2p_types.ts";
-import { MalformedStreamError, maximumMessageBytes } from "./framing.ts";
-import { readStream } from "./stream_reader.ts";
+import { MalformedStreamError, readStream } from "../network/stream_reader.ts";
+import { maximumMessageBytes } from "./framing.ts";
 
 /** What becomes of a query that a peer sent. */
 export interface QueryConsumer {

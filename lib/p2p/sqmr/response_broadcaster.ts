@@ -1,5 +1,6 @@
 import type { Connection, Stream } from "../network/libp2p_types.ts";
 import type { DropReason, NetworkHandlers, NetworkSettings } from "../network/network.ts";
+import { MalformedStreamError } from "../network/stream_reader.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { FrameLog } from "./frame_log.ts";
 import { maximumMessageBytes } from "./framing.ts";
@@ -15,7 +16,10 @@ import { readQuery } from "./query_reader.ts";
  * handed it to its socket or ended; where none has taken it, it is dropped.
  */
 export class ResponseBroadcaster {
-  private readonly sessions = new Map<string, PushSession>();
+  /** Sessions whose query was malformed. */
+  invalid = 0;
+
+  private readonly open = new Map<string, PushSession>();
   private readonly log: FrameLog;
   /** Streams of peers, also those whose query is still being read. */
   private readonly streams = new Set<Stream>();
@@ -41,22 +45,25 @@ export class ResponseBroadcaster {
     stream.addEventListener("close", () => this.streams.delete(stream), { once: true });
     // Its query has no bytes: a receiver that sends one runs the other protocol.
     readQuery(stream, this.deadlines.next(), {
-      query: () => this.open(stream, connection.remotePeer.toString()),
-      failed: (failure) => stream.abort(failure),
+      query: () => this.begin(stream, connection.remotePeer.toString()),
+      failed: (failure) => {
+        if (failure instanceof MalformedStreamError) this.invalid++;
+        stream.abort(failure);
+      },
     }, 0);
   }
 
   /** As {@linkcode BroadcastNetwork.publish}. */
   publish(message: Uint8Array, token: number): DropReason | undefined {
     if (message.length > maximumMessageBytes) return "message_too_large";
-    if (this.sessions.size === 0) return "no_peers_subscribed_to_topic";
+    if (this.open.size === 0) return "no_peers_subscribed_to_topic";
     let readers = 0;
-    for (const session of this.sessions.values()) {
+    for (const session of this.open.values()) {
       if (session.takesNext(this.settings.bufferSize)) readers++;
     }
     if (readers === 0) return "all_queues_full";
-    if (readers < this.sessions.size) {
-      for (const session of this.sessions.values()) {
+    if (readers < this.open.size) {
+      for (const session of this.open.values()) {
         if (!session.takesNext(this.settings.bufferSize)) session.fallBehind();
       }
     }
@@ -68,11 +75,16 @@ export class ResponseBroadcaster {
     return undefined;
   }
 
+  reachablePeers(): number {
+    return this.open.size;
+  }
+
   queued(): number {
     return this.log.unfinished;
   }
 
-  inbound(): number {
+  /** Sessions that peers have open. */
+  sessions(): number {
     return this.streams.size;
   }
 
@@ -84,15 +96,15 @@ export class ResponseBroadcaster {
   /** Everything that was published in this turn of the event loop goes out together. */
   private readonly flush = (): void => {
     this.flushIsDue = false;
-    for (const session of [...this.sessions.values()]) session.push();
+    for (const session of this.open.values()) session.push();
   };
 
-  private open(stream: Stream, peer: string): void {
-    const older = this.sessions.get(peer);
+  private begin(stream: Stream, peer: string): void {
+    const older = this.open.get(peer);
     const session = new PushSession(stream, this.log, (lost) => {
-      if (this.sessions.get(peer) === lost) this.sessions.delete(peer);
+      if (this.open.get(peer) === lost) this.open.delete(peer);
     });
-    this.sessions.set(peer, session);
+    this.open.set(peer, session);
     if (older === undefined) return;
     older.end();
     older.stream.close().catch((error) => older.stream.abort(error));

@@ -1,8 +1,8 @@
 import type { Connection, PeerId, Stream } from "../network/libp2p_types.ts";
+import { MalformedStreamError, readStream } from "../network/stream_reader.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { MalformedStreamError, ResponseDecoder } from "./framing.ts";
+import { ResponseDecoder } from "./framing.ts";
 import { openSession, sqmrProtocols } from "./session_settings.ts";
-import { readStream } from "./stream_reader.ts";
 
 /** Between the end of a session and the next try to open one. */
 const reconnectAfterMs = 100;
@@ -18,6 +18,9 @@ interface Subscription {
 
 /** Keeps an empty query open to each peer, and hands on every response. */
 export class ResponseReceiver {
+  /** Sessions whose responses were malformed. */
+  invalid = 0;
+
   private readonly subscriptions = new Map<string, Subscription>();
   private readonly streams = new Set<Stream>();
   private stopped = false;
@@ -33,7 +36,13 @@ export class ResponseReceiver {
     const peer = connection.remotePeer.toString();
     const known = this.subscriptions.get(peer);
     const subscription = known ??
-      { connection, protocols: sqmrProtocols, stream: undefined, isOpening: false, timer: undefined };
+      {
+        connection,
+        protocols: sqmrProtocols,
+        stream: undefined,
+        isOpening: false,
+        timer: undefined,
+      };
     subscription.connection = connection;
     this.subscriptions.set(peer, subscription);
     void this.open(subscription);
@@ -92,9 +101,9 @@ export class ResponseReceiver {
       ended: (failure) => {
         this.streams.delete(stream);
         if (subscription.stream === stream) subscription.stream = undefined;
-        if (failure === undefined && !decoder.isComplete) {
-          stream.abort(new MalformedStreamError("the stream ended within a response"));
-        }
+        const isCut = failure === undefined && !decoder.isComplete;
+        if (isCut || failure instanceof MalformedStreamError) this.invalid++;
+        if (isCut) stream.abort(new MalformedStreamError("the stream ended within a response"));
         this.reopen(subscription);
       },
     });

@@ -1,7 +1,13 @@
 import { createHost, type Host } from "../host.ts";
 import { privateKeyOf, secretOf } from "../../identity.ts";
 import type { Connection, PeerId, Stream } from "../libp2p_types.ts";
-import type { BroadcastNetwork, DropReason, NetworkHandlers, NetworkSettings } from "../network.ts";
+import type {
+  BroadcastNetwork,
+  ClockOffset,
+  DropReason,
+  NetworkHandlers,
+  NetworkSettings,
+} from "../network.ts";
 import { stressTestTopic } from "../topic.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
@@ -152,8 +158,8 @@ class Gossipsub implements BroadcastNetwork {
     return this.waiting;
   }
 
-  clockOffsets(): readonly [] {
-    return [];
+  clockOffsets(): readonly ClockOffset[] {
+    return this.host.clockOffsets();
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,9 @@
-import type { Stream, StreamCloseEvent, StreamMessageEvent } from "../network/libp2p_types.ts";
+import type { Stream, StreamCloseEvent, StreamMessageEvent } from "./libp2p_types.ts";
+
+/** A stream whose bytes break its protocol. The stream is given up; the node goes on. */
+export class MalformedStreamError extends Error {
+  override readonly name = "MalformedStreamError";
+}
 
 /** Who reads a stream. */
 export interface StreamConsumer {
