@@ -1,7 +1,6 @@
 import { identify } from "@libp2p/identify";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { HostLimitError, messageOf, UsageError } from "../../errors.ts";
 import { peerIdOf, privateKeyOf } from "../identity.ts";
@@ -11,6 +10,7 @@ import { WallClock } from "../wall_clock.ts";
 import { listenAddress, parsePeerAddress } from "./addresses.ts";
 import type { Connection, Libp2p, PeerId, Stream } from "./libp2p_types.ts";
 import { Mesh } from "./mesh.ts";
+import { multiplexer } from "./multiplexer.ts";
 import {
   type ClockOffset,
   foreignPeer,
@@ -127,7 +127,7 @@ export async function createHost(
       backlog: 4096,
     })],
     connectionEncrypters: [await sodiumNoise()],
-    streamMuxers: [yamux({
+    streamMuxers: [multiplexer({
       maxInboundStreams: mostStreams,
       maxOutboundStreams: mostStreams,
       maxEarlyStreams: 1_000,

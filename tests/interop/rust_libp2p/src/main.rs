@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::gossipsub::{self, MessageAuthenticity, PublishError, Sha256Topic};
+use libp2p::gossipsub::{self, MessageAuthenticity, PublishError, Sha256Topic, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
@@ -93,9 +93,14 @@ fn gossipsub_behaviour(key: &Keypair, options: &Options) -> gossipsub::Behaviour
             .mesh_n_high(degree)
             .mesh_outbound_min(0);
     }
+    let authenticity = if options.unsigned {
+        config.validation_mode(ValidationMode::None);
+        MessageAuthenticity::Author(key.public().to_peer_id())
+    } else {
+        MessageAuthenticity::Signed(key.clone())
+    };
     let config = config.build().expect("a valid configuration");
-    gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config)
-        .expect("signing goes with strict validation")
+    gossipsub::Behaviour::new(authenticity, config).expect("signing goes with strict validation")
 }
 
 fn stream_protocol(version: &str) -> StreamProtocol {

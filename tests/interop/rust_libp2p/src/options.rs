@@ -29,6 +29,8 @@ pub struct Options {
     pub duration: Duration,
     /// Degree of the gossipsub mesh; with 0 peers are only told which messages there are.
     pub mesh: Option<usize>,
+    /// Messages without a signature, which nobody should take.
+    pub unsigned: bool,
     /// How many responses a query is given in `sqmr`.
     pub responses: usize,
     pub response_size: usize,
@@ -49,6 +51,7 @@ impl Options {
             rate: 0.0,
             duration: Duration::from_secs(10),
             mesh: None,
+            unsigned: false,
             responses: 0,
             response_size: 0,
             query_version: "0.1.0".into(),
@@ -56,16 +59,16 @@ impl Options {
         };
         let mut arguments = arguments;
         while let Some(name) = arguments.next() {
-            if name == "--print-messages" {
-                options.print_messages = true;
-                continue;
+            match name.as_str() {
+                "--print-messages" => options.print_messages = true,
+                "--unsigned" => options.unsigned = true,
+                _ => {
+                    let value = arguments.next();
+                    let value = value.ok_or_else(|| format!("{name} needs a value"))?;
+                    let set = options.set(&name, &value);
+                    set.map_err(|error| format!("{name} {value}: {error}"))?;
+                }
             }
-            let value = arguments
-                .next()
-                .ok_or_else(|| format!("{name} needs a value"))?;
-            options
-                .set(&name, &value)
-                .map_err(|error| format!("{name} {value}: {error}"))?;
         }
         Ok(options)
     }
