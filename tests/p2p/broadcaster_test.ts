@@ -61,7 +61,7 @@ test("Broadcaster.step() publishes all that is due, with the intended instants",
 
 test("Broadcaster keeps due = sent + queued + dropped at every instant", () => {
   const { broadcaster, published, observed, answers } = broadcasting(1, 5);
-  const startNs = nowNs();
+  const startNs = nowNs() - 100 * ms;
   broadcaster.plan({ startNs, endNs: startNs + 100 * ms });
   // Nothing was taken up yet: what is due is queued.
   assert.deepEqual({ ...broadcaster.totalCounts(startNs + 9.5 * ms), dropped: undefined }, {
