@@ -27,6 +27,16 @@ export class ExploreClock {
     return Math.floor((this.originSeconds + atNs / 1e9) / this.periodSeconds);
   }
 
+  /**
+   * The period that a message was due in. The borders lie in the middle of cool-downs: clocks are set
+   * right all the time, and the first message of a run can be due a microsecond before its start.
+   *
+   * @param unixSeconds with a fraction.
+   */
+  periodOf(unixSeconds: number): number {
+    return Math.floor((unixSeconds + this.settings.coolDownSeconds / 2) / this.periodSeconds);
+  }
+
   /** Number of the first period that begins at an instant or later. */
   firstPeriodFrom(atNs: number): number {
     const period = this.periodAt(atNs);

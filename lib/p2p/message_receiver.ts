@@ -1,4 +1,5 @@
 import { Histogram } from "../stats/histogram.ts";
+import type { ExploreClock } from "./explore_clock.ts";
 import { arrivals } from "./index_range.ts";
 import { IndexTracker } from "./index_tracker.ts";
 import { emptyHeader, readMessage } from "./message.ts";
@@ -13,11 +14,8 @@ export interface ReceiverSettings {
   readonly clock: WallClock;
   readonly durations: Pick<NodeDurations, "delivery" | "negativeDelivery">;
   readonly observer: NodeObserver;
-  /**
-   * Seconds of a trial with its cool-down: messages that were due in another one than `period` are
-   * refused. Undefined: there are no trials.
-   */
-  readonly periodSeconds: number | undefined;
+  /** Of `explore`: messages that were due in another period than `period` are refused. */
+  readonly exploreClock: ExploreClock | undefined;
 }
 
 /** What came in one trial of `explore`. */
@@ -83,9 +81,10 @@ export class MessageReceiver {
     const { header, settings } = this;
     if (header.sender === settings.nodeId) return "own";
     if (header.sender >= settings.numNodes) return "unknown_sender";
-    const { periodSeconds } = settings;
-    if (periodSeconds === undefined) return undefined;
-    return Math.floor(header.seconds / periodSeconds) === this.period ? undefined : "other_trial";
+    const { exploreClock } = settings;
+    if (exploreClock === undefined) return undefined;
+    const period = exploreClock.periodOf(header.seconds + header.nanoseconds / 1e9);
+    return period === this.period ? undefined : "other_trial";
   }
 
   /** Of each sender that something came from, by id. */

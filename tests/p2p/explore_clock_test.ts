@@ -31,3 +31,13 @@ test("ExploreClock.resetNs() is within the cool-down, and leaves half of it", ()
     assert.ok(clock.runOf(period + 1).startNs - resetNs >= (coolDownSeconds / 2) * 1e9 - 1000);
   }
 });
+
+test("ExploreClock.periodOf() is that of the run, some time before and after it", () => {
+  const clock = new ExploreClock({ runSeconds: 2, coolDownSeconds: 1 }, 0);
+  assert.deepEqual(
+    [299.6, 299.999999, 300, 302, 302.4].map((seconds) => clock.periodOf(seconds)),
+    [100, 100, 100, 100, 100],
+  );
+  assert.equal(clock.periodOf(299.4), 99);
+  assert.equal(clock.periodOf(302.6), 101);
+});

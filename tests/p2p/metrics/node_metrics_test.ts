@@ -167,7 +167,7 @@ test("nodeMetricsText() shows the figures of the snapshot", () => {
     resets: 7,
     phase: "running",
     senders: [senderCounts(2), senderCounts(0, { received: 15, pending: 5, abandoned: 10 })],
-    peers: { connected: 2, blacklisted: 1, sessionsIn: 3, sessionsOut: 4 },
+    peers: { connected: 2, reachable: 2, blacklisted: 1, sessionsIn: 3, sessionsOut: 4 },
     clockOffsets: [
       { peer: 0, offsetNs: 2e6, boundNs: 1e5 },
       { peer: 2, offsetNs: -3e6, boundNs: 5e4 },
