@@ -19,6 +19,7 @@ import {
 } from "./network.ts";
 import { sodiumNoise } from "./noise_crypto.ts";
 import { Pinger } from "./ping.ts";
+import { withQuietAborts } from "./quiet_aborts.ts";
 import { silentLogger } from "./silent_logger.ts";
 
 /** Stream protocols that are served; what the handler throws ends its stream alone. */
@@ -121,11 +122,11 @@ export async function createHost(
     addresses: { listen: [listen] },
     start: false,
     logger: silentLogger,
-    transports: [tcp({
+    transports: [withQuietAborts(tcp({
       inboundSocketInactivityTimeout: idleMs,
       outboundSocketInactivityTimeout: idleMs,
       backlog: 4096,
-    })],
+    }))],
     connectionEncrypters: [await sodiumNoise()],
     streamMuxers: [multiplexer({
       maxInboundStreams: mostStreams,

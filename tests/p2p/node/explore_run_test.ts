@@ -8,7 +8,7 @@ import { BroadcastNode } from "../../../lib/p2p/node/broadcast_node.ts";
 import { nodeSettings, startNodes, until } from "./networks.ts";
 
 const explore = {
-  runSeconds: 1,
+  runSeconds: 0.5,
   coolDownSeconds: 1,
   minThroughputBytesPerSecond: 0,
   minMessageBytes: 0,
@@ -16,7 +16,7 @@ const explore = {
 };
 
 /** The first period that all nodes can be in step for. */
-const nextPeriod = () => Math.ceil((Date.now() / 1000 + 1) / 2);
+const nextPeriod = () => Math.ceil((Date.now() / 1000 + 0.7) / 1.5);
 
 test("ExploreRun walks its table in step and drops the network in between", async () => {
   const plan = explorePlan({ ...explore, minMessageBytes: 0 });
@@ -51,7 +51,7 @@ test("ExploreRun walks its table in step and drops the network in between", asyn
       for (const trial of list.slice(0, 3)) {
         const { messageBytes, heartbeatMs } = tried[trial.number]!;
         assert.deepEqual([trial.messageBytes, trial.heartbeatMs], [messageBytes, heartbeatMs]);
-        const asked = Math.ceil(1000 / heartbeatMs);
+        const asked = Math.ceil(500 / heartbeatMs);
         assert.equal(trial.broadcast.due, nodeId === 0 ? asked : 0);
         assert.equal(trial.broadcast.sent, trial.broadcast.due);
         assert.equal(trial.otherSizes, 0);
@@ -73,7 +73,7 @@ test("ExploreRun walks its table in step and drops the network in between", asyn
       nodeId: 1,
       numNodes: 3,
       broadcasterId: 0,
-      runSeconds: 1,
+      runSeconds: explore.runSeconds,
     };
     const results = trials()[1]!.slice(0, 3).map((trial) => resultHere(trial, view));
     assert.ok(results.every(({ isSustained }) => isSustained));
