@@ -6,7 +6,10 @@ export interface Series {
   readonly value: number;
 }
 
-/** Debian's Prometheus at work with a configuration of ours. Leaving its scope ends it. */
+/**
+ * Debian's Prometheus at work with a configuration of ours, whose targets it finds after 5 s. Leaving its
+ * scope ends it.
+ */
 export class PrometheusServer implements AsyncDisposable {
   private constructor(
     private readonly program: Program,
@@ -24,8 +27,6 @@ export class PrometheusServer implements AsyncDisposable {
         `--config.file=${path}`,
         `--storage.tsdb.path=${directory.path}/data`,
         `--web.listen-address=127.0.0.1:${port}`,
-        // Otherwise it finds its targets after 5 s.
-        "--scrape.discovery-reload-interval=100ms",
       ], /Server is ready to receive web requests/);
       return new PrometheusServer(program, directory, port);
     } catch (error) {
