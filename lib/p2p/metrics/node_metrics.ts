@@ -133,10 +133,20 @@ function receptions(text: Exposition, snapshot: NodeSnapshot): void {
     "What was handed over and is no message of the benchmark, by reason",
     refusalReasons.map((reason) => [{ reason }, received.refused[reason]]),
   );
+  text.counter(
+    "network_invalid_messages_total",
+    "What the network itself refused: malformed, or not signed by its author",
+    one(received.invalid),
+  );
 }
 
 function network(text: Exposition, { peers, events, resets }: NodeSnapshot): void {
   text.gauge("network_connected_peers", "Peers connected now", one(peers.connected));
+  text.gauge(
+    "network_reachable_peers",
+    "Of those, the peers that a message broadcast now would go to",
+    one(peers.reachable),
+  );
   text.gauge("network_blacklisted_peers", "Peers that are refused", one(peers.blacklisted));
   text.gauge(
     "network_active_inbound_sessions",

@@ -156,7 +156,7 @@ test("nodeMetricsText() shows the figures of the snapshot", () => {
   Object.assign(broadcast, { due: 110, sent: 90, queued: 3, bytes: 92160 });
   Object.assign(broadcast.dropped, { all_queues_full: 10, late: 5, network_reset: 2 });
   const received = emptyReceiveCounts();
-  Object.assign(received, { messages: 19, bytes: 19456, lastBytes: 2048 });
+  Object.assign(received, { messages: 19, bytes: 19456, lastBytes: 2048, invalid: 5 });
   received.refused.truncated = 4;
   const events = emptyEventCounts();
   events.dial_failure = 6;
@@ -192,6 +192,8 @@ test("nodeMetricsText() shows the figures of the snapshot", () => {
     ["receive_message_bytes_sum", 19456],
     ["receive_message_pending_count", 7],
     ["network_stress_test_received_messages", 23],
+    ["network_invalid_messages_total", 5],
+    ["network_reachable_peers", 2],
     ["receive_message_refused_total", 4, { reason: "truncated" }],
     ["network_connected_peers", 2],
     ["network_blacklisted_peers", 1],
