@@ -26,7 +26,7 @@ export class HoldfastNetwork implements AsyncDisposable {
     protocol: NetworkProtocol,
     nodeId: number,
     bootstrap: readonly string[],
-    numNodes = 8,
+    { numNodes = 8, messageBytes = 1024 } = {},
   ): Promise<HoldfastNetwork> {
     const own = new HoldfastNetwork(nodeId);
     const header = emptyHeader();
@@ -39,7 +39,7 @@ export class HoldfastNetwork implements AsyncDisposable {
         listenHost: "127.0.0.1",
         listenPort: 0,
         bufferSize: 100_000,
-        messageBytes: 1024,
+        messageBytes,
         quic: false,
         broadcaster: undefined,
       },

@@ -136,7 +136,10 @@ impl Node {
                     .with_metrics(&mut registry, Default::default()),
                 streams: streams::Behaviour::new(match options.protocol {
                     Protocol::Gossipsub => Vec::new(),
-                    _ => vec![stream_protocol("1.0.0"), stream_protocol("0.1.0")],
+                    _ => {
+                        let versions = options.serve_versions.iter();
+                        versions.map(|version| stream_protocol(version)).collect()
+                    }
                 }),
             })
             .map_err(|error| error.to_string())?

@@ -34,6 +34,8 @@ pub struct Options {
     /// How many responses a query is given in `sqmr`.
     pub responses: usize,
     pub response_size: usize,
+    /// The versions that incoming queries may have.
+    pub serve_versions: Vec<String>,
     /// The version that outgoing queries ask for: 0.1.0 or 1.0.0.
     pub query_version: String,
     /// One line for each message received.
@@ -54,6 +56,7 @@ impl Options {
             unsigned: false,
             responses: 0,
             response_size: 0,
+            serve_versions: vec!["1.0.0".into(), "0.1.0".into()],
             query_version: "0.1.0".into(),
             print_messages: false,
         };
@@ -100,6 +103,9 @@ impl Options {
             "--mesh" => self.mesh = Some(number(value)?),
             "--responses" => self.responses = number(value)?,
             "--response-size-bytes" => self.response_size = number(value)?,
+            "--serve-versions" => {
+                self.serve_versions = value.split(',').map(str::to_owned).collect();
+            }
             "--query-version" => self.query_version = value.into(),
             _ => return Err("unknown option".into()),
         }
