@@ -26,7 +26,7 @@ export class HoldfastNetwork implements AsyncDisposable {
     protocol: NetworkProtocol,
     nodeId: number,
     bootstrap: readonly string[],
-    { numNodes = 8, messageBytes = 1024 } = {},
+    { numNodes = 8, messageBytes = 1024, listenPort = 0 } = {},
   ): Promise<HoldfastNetwork> {
     const own = new HoldfastNetwork(nodeId);
     const header = emptyHeader();
@@ -37,7 +37,7 @@ export class HoldfastNetwork implements AsyncDisposable {
         numNodes,
         bootstrap,
         listenHost: "127.0.0.1",
-        listenPort: 0,
+        listenPort,
         bufferSize: 100_000,
         messageBytes,
         quic: false,
