@@ -10,8 +10,8 @@ const mostBytesAtOnce = 64 * 1024;
  * what its stream does not take at once waits in the log, not in the stream.
  *
  * A session that has fallen behind by all that may wait gets no more messages until it has caught
- * up, and then the ones from that moment on: a peer that stands still costs neither the others their
- * messages nor this host its memory.
+ * up, and then the ones from that moment on; where as many again have come meanwhile, it is given up.
+ * So a peer that stands still costs neither the others their messages nor this host its memory.
  */
 export class PushSession {
   /** Frames before this one have been given to the stream. */
@@ -44,8 +44,11 @@ export class PushSession {
   }
 
   /** The message that comes next is not for it, nor are those after it until it has caught up. */
-  fallBehind(): void {
+  fallBehind(bufferSize: number): void {
     if (this.until === Infinity) this.until = this.log.end;
+    if (this.log.end - this.until < bufferSize) return;
+    this.end();
+    this.stream.abort(new Error("the receiver has stood still for too long"));
   }
 
   /** Gives the stream what it takes. */

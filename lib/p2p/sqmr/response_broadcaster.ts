@@ -64,7 +64,9 @@ export class ResponseBroadcaster {
     if (readers === 0) return "all_queues_full";
     if (readers < this.open.size) {
       for (const session of this.open.values()) {
-        if (!session.takesNext(this.settings.bufferSize)) session.fallBehind();
+        if (!session.takesNext(this.settings.bufferSize)) {
+          session.fallBehind(this.settings.bufferSize);
+        }
       }
     }
     this.log.append(message, token, readers);

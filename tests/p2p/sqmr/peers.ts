@@ -1,3 +1,4 @@
+import { test } from "bun:test";
 import { createHost, type Host, type HostListener } from "../../../lib/p2p/network/host.ts";
 import type { Stream } from "../../../lib/p2p/network/libp2p_types.ts";
 import type {
@@ -137,10 +138,23 @@ export class Heard {
 
 /** A message whose bytes tell which it is. */
 export function message(sizeBytes: number, number: number): Uint8Array {
-  const bytes = Uint8Array.from({ length: sizeBytes }, (_, i) => i * 31 + number);
+  const bytes = new Uint8Array(sizeBytes);
+  for (let i = 0; i < sizeBytes; i++) bytes[i] = i * 31 + number;
   if (sizeBytes >= 4) new DataView(bytes.buffer).setUint32(0, number);
   return bytes;
 }
 
 export const numberOf = (bytes: Uint8Array) =>
   new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+
+/** A test of peers, which end with it however it ends. */
+export function withPeers(name: string, body: (started: Started) => Promise<void>) {
+  test(name, async () => {
+    const started = new Started();
+    try {
+      await body(started);
+    } finally {
+      await started.end();
+    }
+  }, 30_000);
+}

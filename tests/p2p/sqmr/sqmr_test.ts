@@ -1,23 +1,10 @@
-import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { UsageError } from "../../../lib/errors.ts";
 import { maximumMessageBytes } from "../../../lib/p2p/sqmr/framing.ts";
 import { readQuery } from "../../../lib/p2p/sqmr/query_reader.ts";
-import { connectionOf, Heard, message, numberOf, Started, until } from "./peers.ts";
+import { connectionOf, Heard, message, numberOf, until, withPeers } from "./peers.ts";
 
 const protocols = ["/stress-test/1.0.0", "/stress-test/0.1.0"] as const;
-
-/** Runs a test body and ends what it has started. */
-function withPeers(name: string, body: (started: Started) => Promise<void>) {
-  test(name, async () => {
-    const started = new Started();
-    try {
-      await body(started);
-    } finally {
-      await started.end();
-    }
-  }, 30_000);
-}
 
 withPeers("startSqmr() sends each message to one peer, in turn", async (started) => {
   const receivers = [await started.node("sqmr", 1, []), await started.node("sqmr", 2, [])];
