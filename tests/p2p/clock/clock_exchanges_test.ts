@@ -73,7 +73,9 @@ function delayingProxy(port: number, towardsMs: number, backMs: number) {
       else socket.data.peer.write(copy);
     }, delayMs);
   };
-  const close = (socket: Bun.Socket<Side>) => socket.data.peer?.end();
+  const close = (socket: Bun.Socket<Side>) => {
+    socket.data.peer?.end();
+  };
   return Bun.listen<Side>({
     hostname: "127.0.0.1",
     port: 0,
