@@ -1,0 +1,152 @@
+import { messageOf } from "../../errors.ts";
+import type { FromWorker, ToWorker } from "../../workers/messages.ts";
+import { type WorkerLimits, WorkerProcess } from "../../workers/worker_process.ts";
+import { totalDropped } from "../snapshot.ts";
+import type { NodeJob, NodeReport, PackedNodeSnapshot } from "./node_report.ts";
+import type { NodeState } from "./snapshot.ts";
+
+export interface NodeProcessHandlers {
+  /** In the order in which the node said it. */
+  report(node: NodeProcess, report: NodeReport): void;
+  /** A line for the node's log, or bytes that it wrote there itself. */
+  log(node: NodeProcess, text: string | Uint8Array): void;
+  /** Its process has ended without being asked to, or was killed by `kill`. */
+  ended(node: NodeProcess, reason: string, isPlanned: boolean): void;
+}
+
+/** What the processes of a node that are gone had done, as far as they had said so. */
+export interface EarlierProcess {
+  readonly snapshot: PackedNodeSnapshot;
+  /** Due, and neither sent nor dropped when it ended. */
+  readonly gone: number;
+}
+
+/** A node of the network and the process that is it, which may be another one after a while. */
+export class NodeProcess {
+  readonly id: number;
+  state: NodeState = "starting";
+  isConnected = false;
+  isFinished = false;
+  starts = 0;
+  pid = NaN;
+  /** The last that it said about itself. */
+  snapshot: PackedNodeSnapshot | undefined;
+  readonly earlier: EarlierProcess[] = [];
+  #worker: WorkerProcess<NodeReport> | undefined;
+  readonly #handlers: NodeProcessHandlers;
+  readonly #limits: WorkerLimits;
+  readonly #decoder = new TextDecoder();
+
+  constructor(id: number, handlers: NodeProcessHandlers, limits: WorkerLimits) {
+    this.id = id;
+    this.#handlers = handlers;
+    this.#limits = limits;
+  }
+
+  /**
+   * Starts a process, which listens when this resolves.
+   *
+   * @throws {HoldfastError} it cannot begin, ended or did not get ready; it is gone then.
+   */
+  async start(job: NodeJob): Promise<void> {
+    this.state = "starting";
+    this.isConnected = false;
+    this.isFinished = false;
+    this.starts++;
+    const process = this.starts;
+    const { worker, report } = await WorkerProcess.start<NodeReport>(
+      { role: "p2p-node", details: job },
+      {
+        message: (message) => this.#received(process, message),
+        ended: (reason) => this.#hasEnded(process, reason, false),
+        errorText: (chunk) => this.#handlers.log(this, this.#decoder.decode(chunk)),
+      },
+      this.#limits,
+    );
+    if (this.starts !== process || this.#isOver()) {
+      worker.kill();
+      return;
+    }
+    this.#worker = worker;
+    this.pid = worker.pid;
+    this.state = "connecting";
+    this.snapshot = report.snapshot;
+    // From now on it must be heard of.
+    worker.send({ type: "start", atNs: 0 });
+    this.#take(report);
+  }
+
+  send(message: ToWorker): void {
+    this.#worker?.send(message);
+  }
+
+  /** Whether there is a process that does its part. */
+  get isUp(): boolean {
+    return this.state === "connecting" || this.state === "up";
+  }
+
+  /** Kills the process with SIGKILL, as the plan wants it. */
+  async kill(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined || !this.isUp) return;
+    worker.kill();
+    this.state = "killed";
+    await worker.gone;
+    this.#hasEnded(this.starts, "SIGKILL", true);
+  }
+
+  /** Kills whatever is there; that is no event any more. */
+  close(): void {
+    this.#worker?.kill();
+    if (this.state !== "done") this.state = "lost";
+  }
+
+  #received(process: number, message: FromWorker<NodeReport>): void {
+    if (process !== this.starts) return;
+    switch (message.type) {
+      case "report":
+        return this.#take(message.report);
+      case "note":
+        return this.#handlers.log(this, `${message.line}\n`);
+      case "done":
+        this.#take(message.report);
+        this.state = "done";
+        this.isFinished = true;
+        this.#worker!.release();
+        return;
+    }
+  }
+
+  #take(report: NodeReport): void {
+    if (report.snapshot !== undefined) this.snapshot = report.snapshot;
+    this.isConnected = report.isConnected;
+    if (report.isFinished) this.isFinished = true;
+    if (this.state === "connecting" && report.isConnected) this.state = "up";
+    this.#handlers.report(this, report);
+  }
+
+  #hasEnded(process: number, reason: string, isPlanned: boolean): void {
+    if (process !== this.starts) return;
+    this.state = isPlanned ? "killed" : "lost";
+    this.isConnected = false;
+    this.isFinished = true;
+    this.#worker = undefined;
+    const { snapshot } = this;
+    if (snapshot !== undefined) {
+      const { due, sent } = snapshot.broadcast;
+      const gone = due - sent - totalDropped(snapshot.broadcast);
+      this.earlier.push({ snapshot, gone });
+      this.snapshot = undefined;
+    }
+    this.#handlers.ended(this, reason, isPlanned);
+  }
+
+  #isOver(): boolean {
+    return this.state === "lost";
+  }
+}
+
+/** What is said of a node that could not be started. */
+export function startFailure(id: number, error: unknown): string {
+  return `node ${id} did not start: ${messageOf(error)}`;
+}
