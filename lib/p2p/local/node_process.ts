@@ -1,4 +1,3 @@
-import { messageOf } from "../../errors.ts";
 import type { FromWorker, ToWorker } from "../../workers/messages.ts";
 import { type WorkerLimits, WorkerProcess } from "../../workers/worker_process.ts";
 import { totalDropped } from "../snapshot.ts";
@@ -29,10 +28,13 @@ export class NodeProcess {
   isFinished = false;
   starts = 0;
   pid = NaN;
+  /** Its own `/metrics`, `/stats` and page, where it serves them. */
+  url: string | undefined;
   /** The last that it said about itself. */
   snapshot: PackedNodeSnapshot | undefined;
   readonly earlier: EarlierProcess[] = [];
   #worker: WorkerProcess<NodeReport> | undefined;
+  #isClosed = false;
   readonly #handlers: NodeProcessHandlers;
   readonly #limits: WorkerLimits;
   readonly #decoder = new TextDecoder();
@@ -63,9 +65,9 @@ export class NodeProcess {
       },
       this.#limits,
     );
-    if (this.starts !== process || this.#isOver()) {
+    if (this.#isClosed) {
       worker.kill();
-      return;
+      return await worker.gone;
     }
     this.#worker = worker;
     this.pid = worker.pid;
@@ -73,6 +75,8 @@ export class NodeProcess {
     this.snapshot = report.snapshot;
     // From now on it must be heard of.
     worker.send({ type: "start", atNs: 0 });
+    const { metrics } = job;
+    this.url = metrics === undefined ? undefined : `http://${metrics.hostname}:${metrics.port}/`;
     this.#take(report);
   }
 
@@ -95,10 +99,18 @@ export class NodeProcess {
     this.#hasEnded(this.starts, "SIGKILL", true);
   }
 
-  /** Kills whatever is there; that is no event any more. */
-  close(): void {
+  /** Ends it for what it does not do; that counts as its own end. */
+  fail(reason: string): void {
     this.#worker?.kill();
-    if (this.state !== "done") this.state = "lost";
+    this.#hasEnded(this.starts, reason, false);
+  }
+
+  /** Kills whatever process there is; that is no event any more. Resolves when it is gone. */
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    this.#isClosed = true;
+    worker?.kill();
+    await worker?.gone;
   }
 
   #received(process: number, message: FromWorker<NodeReport>): void {
@@ -140,13 +152,4 @@ export class NodeProcess {
     }
     this.#handlers.ended(this, reason, isPlanned);
   }
-
-  #isOver(): boolean {
-    return this.state === "lost";
-  }
-}
-
-/** What is said of a node that could not be started. */
-export function startFailure(id: number, error: unknown): string {
-  return `node ${id} did not start: ${messageOf(error)}`;
 }

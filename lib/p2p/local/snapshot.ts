@@ -42,8 +42,9 @@ export interface NodeReportRow {
   url?: string;
   /** Processes that it has had. */
   starts: number;
-  /** Peers connected now. */
+  /** Peers connected now, and the most that were connected at the same time. */
   peers: number;
+  mostPeers: number;
   due: number;
   /** Messages that it broadcast. */
   sent: number;
@@ -54,7 +55,7 @@ export interface NodeReportRow {
   unknown: number;
   duplicated: number;
   outOfOrder: number;
-  /** Missing in the ranges of indices that it has seen. */
+  /** Deliveries to it that are outstanding; NaN where it is not said who is to have a message. */
   pending: number;
   /** From when messages were due to their arrival here. */
   delivery: HistogramSummary;

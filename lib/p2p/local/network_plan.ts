@@ -1,0 +1,139 @@
+import { UsageError } from "../../errors.ts";
+import type { CommandLine } from "../../options/command_line.ts";
+import { formatBytes } from "../../stats/figures.ts";
+import { type ExploreSettings, explorePlan } from "../explore_plan.ts";
+import { headerBytes } from "../message.ts";
+import type { Mode } from "../mode.ts";
+import type { NetworkProtocol } from "../network/network.ts";
+import type { LocalSettings } from "./options.ts";
+
+/** Responses of SQMR are at most this long. */
+const mostSqmrBytes = 2 ** 20;
+const mostGossipsubBytes = 4 * 2 ** 20;
+const usualDurationMs = 30_000;
+const lastPort = 65_535;
+
+/** Which nodes are killed, and when, in milliseconds since the first broadcast was due. */
+export interface KillPlan {
+  readonly nodes: readonly number[];
+  readonly atMs: number;
+  /** Undefined: they stay down. */
+  readonly restartAfterMs: number | undefined;
+}
+
+/** What a network of this host is to do, for each of the protocols. */
+export interface NetworkPlan {
+  readonly protocols: readonly NetworkProtocol[];
+  readonly numNodes: number;
+  readonly mode: Mode;
+  readonly broadcaster: number | undefined;
+  readonly messageBytes: number;
+  readonly heartbeatMs: number;
+  readonly roundSeconds: number;
+  readonly explore: ExploreSettings;
+  /** Combinations of `explore`, for every protocol; 0 in other modes. */
+  readonly combinations: number;
+  /** `explore` ends after the first combination that is not sustained. */
+  readonly stopsAtLimit: boolean;
+  readonly bufferSize: number;
+  readonly firstPort: number | undefined;
+  readonly firstMetricPort: number | undefined;
+  /** Infinity: until `explore` has tried all. */
+  readonly durationMs: number;
+  readonly drainMs: number;
+  readonly connectTimeoutMs: number;
+  readonly staggerMs: number;
+  readonly kill: KillPlan | undefined;
+}
+
+/** @throws {UsageError} the settings contradict each other, or ask for what a protocol cannot carry. */
+export function planOf(
+  { settings, given }: Pick<CommandLine<LocalSettings>, "settings" | "given">,
+): NetworkPlan {
+  if (settings.compared !== undefined && given.has("protocol")) {
+    throw new UsageError("--compare and --network-protocol contradict each other; drop one");
+  }
+  const protocols = settings.compared ?? [settings.protocol];
+  const { mode, numNodes } = settings;
+  const needsBroadcaster = mode === "one" || mode === "explore";
+  const broadcaster = needsBroadcaster ? settings.broadcaster ?? 0 : undefined;
+  requireNodes("--broadcaster", broadcaster === undefined ? [] : [broadcaster], numNodes);
+  requireNodes("--kill", settings.killedNodes ?? [], numNodes);
+  requirePorts("--p2p-port", settings.firstPort, numNodes);
+  requirePorts("--metric-port", settings.firstMetricPort, numNodes);
+  const explore: ExploreSettings = {
+    runSeconds: settings.exploreRunSeconds,
+    coolDownSeconds: settings.exploreCoolDownSeconds,
+    minThroughputBytesPerSecond: settings.exploreMinThroughput,
+    minMessageBytes: settings.exploreMinMessageBytes,
+    // What is sustained shows on all nodes together only.
+    stopsAtLimit: false,
+  };
+  if (mode !== "explore") requireSize(settings.messageBytes, protocols);
+  const combinations = mode === "explore"
+    ? explorePlan(explore, Math.min(...protocols.map(mostBytes))).length
+    : 0;
+  const durationMs = settings.durationMs ?? (mode === "explore" ? Infinity : usualDurationMs);
+  const kill = killPlan(settings);
+  if (kill !== undefined && kill.atMs >= durationMs) {
+    throw new UsageError(
+      `--at ${kill.atMs / 1000}s is not before the end of the run (--duration ` +
+        `${durationMs / 1000}s); nothing would be killed`,
+    );
+  }
+  const { messageBytes, heartbeatMs, roundSeconds, bufferSize, firstPort, firstMetricPort } =
+    settings;
+  const { drainMs, connectTimeoutMs, staggerMs } = settings;
+  return {
+    ...{ protocols, numNodes, mode, broadcaster, messageBytes, heartbeatMs, roundSeconds },
+    ...{ explore, combinations, bufferSize, firstPort, firstMetricPort },
+    stopsAtLimit: settings.exploreStopAtLimit,
+    ...{ durationMs, drainMs, connectTimeoutMs, staggerMs, kill },
+  };
+}
+
+/** Of a whole message. */
+export function mostBytes(protocol: NetworkProtocol): number {
+  return protocol === "gossipsub" ? mostGossipsubBytes : mostSqmrBytes;
+}
+
+/** How many nodes are to have each message. */
+export function receiversEach(protocol: NetworkProtocol, numNodes: number): number {
+  return protocol === "sqmr" ? 1 : numNodes - 1;
+}
+
+function killPlan(settings: LocalSettings): KillPlan | undefined {
+  const { killedNodes, killAtMs, restartAfterMs } = settings;
+  if (killedNodes === undefined || killAtMs === undefined) return undefined;
+  return { nodes: killedNodes, atMs: killAtMs, restartAfterMs };
+}
+
+function requireNodes(option: string, ids: readonly number[], numNodes: number): void {
+  const unknown = ids.find((id) => id >= numNodes);
+  if (unknown === undefined) return;
+  throw new UsageError(
+    `${option} ${unknown}: there is no such node; ${numNodes} nodes have the ids 0 to ` +
+      `${numNodes - 1}`,
+  );
+}
+
+function requirePorts(option: string, first: number | undefined, numNodes: number): void {
+  if (first === undefined || first + numNodes - 1 <= lastPort) return;
+  throw new UsageError(
+    `${option} ${first} leaves no ports for ${numNodes} nodes; the last one there is is ${lastPort}`,
+  );
+}
+
+function requireSize(bytes: number, protocols: readonly NetworkProtocol[]): void {
+  if (bytes < headerBytes) {
+    throw new UsageError(
+      `--message-size-bytes ${bytes}: the header alone has ${headerBytes} bytes, so that is the least`,
+    );
+  }
+  const narrow = protocols.find((protocol) => bytes > mostBytes(protocol));
+  if (narrow === undefined) return;
+  throw new UsageError(
+    `--message-size-bytes ${bytes}: ${narrow} carries at most ${mostBytes(narrow)} bytes ` +
+      `(${formatBytes(mostBytes(narrow))})`,
+  );
+}

@@ -1,0 +1,130 @@
+import { summarize } from "../../stats/histogram_summary.ts";
+import { ExploreClock } from "../explore_clock.ts";
+import { type Combination, explorePlan, throughputOf } from "../explore_plan.ts";
+import type { NetworkProtocol } from "../network/network.ts";
+import { emptyBroadcastCounts, type ExploreTrial } from "../snapshot.ts";
+import { type DeliveryFigures, emptyFigures } from "./delivery_figures.ts";
+import type { NetworkBooks } from "./network_books.ts";
+import { mostBytes, type NetworkPlan } from "./network_plan.ts";
+import type { NetworkTrial } from "./snapshot.ts";
+
+const sustainedShare = 0.999;
+const keptPlanShare = 0.99;
+/** What a node takes to start and meet the others, on a host with few cores. */
+const startMsEach = 400;
+const startMs = 2_000;
+/** After the network was dropped, every node has said what it had of the trial. */
+const settleNs = 1.5e9;
+
+/** The trials of `explore`, which all nodes carry out by the clock, and what came of them. */
+export class NetworkTrials {
+  readonly clock: ExploreClock;
+  readonly combinations: readonly Combination[];
+  /** Number of the first trial's period. */
+  readonly firstPeriod: number;
+  readonly #plan: NetworkPlan;
+  readonly #originSeconds: number;
+  readonly #figures = new Map<number, DeliveryFigures>();
+  /** Trials whose books are closed. */
+  #settled = 0;
+
+  constructor(plan: NetworkPlan, protocol: NetworkProtocol, originSeconds: number) {
+    this.#plan = plan;
+    this.#originSeconds = originSeconds;
+    this.clock = new ExploreClock(plan.explore, originSeconds);
+    this.combinations = explorePlan(plan.explore, mostBytes(protocol));
+    const readyMs = startMs + plan.numNodes * (startMsEach + plan.staggerMs);
+    this.firstPeriod = this.clock.firstPeriodFrom(readyMs * 1e6);
+  }
+
+  /** When the first trial begins. */
+  get beginNs(): number {
+    return this.clock.runOf(this.firstPeriod).startNs;
+  }
+
+  /** The period that a message belongs to, by when it was due. */
+  periodOf(dueNs: number): number {
+    return this.clock.periodOf(this.#originSeconds + dueNs / 1e9);
+  }
+
+  /** The combination that is tried at an instant; before and after all, the first and the last. */
+  combinationAt(ns: number): Combination {
+    const number = this.clock.periodAt(ns) - this.firstPeriod;
+    return this.combinations[Math.min(Math.max(number, 0), this.combinations.length - 1)]!;
+  }
+
+  get areAllSettled(): boolean {
+    return this.#settled >= this.combinations.length;
+  }
+
+  /** Closes the books of the trials that are over at an instant. */
+  settle(books: NetworkBooks, nowNs: number): void {
+    while (!this.areAllSettled) {
+      const period = this.firstPeriod + this.#settled;
+      if (nowNs < this.clock.resetNs(period) + settleNs) return;
+      this.#close(books, period);
+    }
+  }
+
+  /** At the end of the run: the trial that goes on is kept as far as it came. */
+  settleBegun(books: NetworkBooks, nowNs: number): void {
+    while (!this.areAllSettled) {
+      const period = this.firstPeriod + this.#settled;
+      if (nowNs < this.clock.runOf(period).startNs) return;
+      this.#close(books, period);
+    }
+  }
+
+  /**
+   * What came of the trials whose books are closed.
+   *
+   * @param ofNodes what each node says about its trials.
+   */
+  results(ofNodes: readonly (readonly ExploreTrial[])[]): NetworkTrial[] {
+    return this.combinations.slice(0, this.#settled).map((combination, number) => {
+      const trials = ofNodes.flatMap((all) => all.filter((trial) => trial.number === number));
+      const figures = this.#figures.get(this.firstPeriod + number) ??
+        emptyFigures(this.#plan.numNodes);
+      return trialOf(number, combination, figures, trials, this.#plan);
+    });
+  }
+
+  #close(books: NetworkBooks, period: number): void {
+    this.#settled++;
+    for (const { part, figures } of books.settleUpTo(period)) this.#figures.set(part, figures);
+  }
+}
+
+function trialOf(
+  number: number,
+  combination: Combination,
+  figures: DeliveryFigures,
+  trials: readonly ExploreTrial[],
+  { numNodes, explore: { runSeconds } }: NetworkPlan,
+): NetworkTrial {
+  const { counts, reachCounts } = figures;
+  const broadcast = trials.find((trial) => trial.broadcast.due > 0)?.broadcast ??
+    emptyBroadcastCounts();
+  const pending = trials.reduce((total, trial) => total + trial.pending, 0);
+  const complete = trials.filter(({ isComplete }) => isComplete).length;
+  // Every other node had these; where a message is for one node, that one.
+  const everywhere = reachCounts.at(-1)!.reached;
+  return {
+    number,
+    ...combination,
+    askedBytesPerSecond: throughputOf(combination),
+    deliveredBytesPerSecond: (everywhere * combination.messageBytes) / runSeconds,
+    broadcast,
+    counts,
+    pending,
+    reporting: complete,
+    delivery: summarize(figures.delay),
+    cpuShare: trials.reduce(
+      (total, { cpuSeconds, seconds }) => total + (seconds > 0 ? cpuSeconds / seconds : 0),
+      0,
+    ),
+    isSustained: complete === numNodes && counts.expected > 0 && pending === 0 &&
+      counts.delivered >= sustainedShare * counts.expected &&
+      broadcast.sent >= keptPlanShare * broadcast.due,
+  };
+}
