@@ -2,6 +2,7 @@ import { clientRows } from "../client/options.ts";
 import { doctorRows } from "../doctor/options.ts";
 import { reportRows } from "../results/options.ts";
 import { idRows } from "../p2p/id/options.ts";
+import { localRows } from "../p2p/local/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import type { Command } from "./command.ts";
 
@@ -181,11 +182,45 @@ const p2pId: Command<typeof idRows> = {
   load: () => import("../p2p/id/run.ts"),
 };
 
+const p2pLocal: Command<typeof localRows> = {
+  name: "p2p local",
+  summary: "run a whole p2p network on this host, and report on all nodes as one",
+  arguments: { name: "argument", least: 0, most: 0, summary: [] },
+  rows: localRows,
+  examples: [
+    {
+      purpose: "five nodes that each broadcast 1 KiB a hundred times per second",
+      line: "holdfast p2p local --num-nodes 5 --heartbeat-millis 10 -t 30s",
+    },
+    {
+      purpose: "one broadcaster, and a bound on the time until everyone had a message",
+      line: "holdfast p2p local -n 10 --mode one --heartbeat-millis 20 \\\n" +
+        "    --expect 'delivered>=99.9%' --expect 'reach-100.p99<100ms'",
+    },
+    {
+      purpose: "what a node misses that is killed and comes back",
+      line: "holdfast p2p local -n 5 --heartbeat-millis 10 -t 40s \\\n" +
+        "    --kill 2 --at 20s --restart-after 5s",
+    },
+    {
+      purpose: "the same load by each protocol, side by side",
+      line: "holdfast p2p local -n 3 --mode one --compare gossipsub,sqmr,reversed-sqmr",
+    },
+    {
+      purpose: "which sizes and rates the network sustains",
+      line: "holdfast p2p local -n 3 --mode explore --explore-run-duration-seconds 10 \\\n" +
+        "    --explore-cool-down-duration-seconds 5 --explore-stop-at-limit",
+    },
+  ],
+  load: () => import("../p2p/local/run.ts"),
+};
+
 /** The subcommands, in the order of help. */
 export const commands: readonly Command[] = [
   server,
   client,
   doctor,
   report,
+  p2pLocal,
   p2pId,
 ] as readonly unknown[] as Command[];

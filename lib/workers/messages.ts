@@ -1,6 +1,6 @@
 /** What a worker is started for. `details` is plain data that the role's own code understands. */
 export interface Job {
-  readonly role: "client" | "server";
+  readonly role: "client" | "server" | "p2p-node";
   readonly details: unknown;
 }
 

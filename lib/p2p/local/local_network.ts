@@ -313,7 +313,9 @@ export class LocalNetwork {
     note(
       isPlanned
         ? `node ${node.id} (pid ${node.pid}) was killed after ${when}` +
-          (restartMs === undefined ? "" : `, and is started again ${formatElapsed(restartMs)} later`)
+          (restartMs === undefined
+            ? ""
+            : `, and is started again ${formatElapsed(restartMs)} later`)
         : `node ${node.id} (pid ${node.pid}) ended after ${when}: ${reason}; the run goes on ` +
           `without it`,
     );

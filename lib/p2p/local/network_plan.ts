@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
 import { formatBytes } from "../../stats/figures.ts";
-import { type ExploreSettings, explorePlan } from "../explore_plan.ts";
+import { explorePlan, type ExploreSettings } from "../explore_plan.ts";
 import { headerBytes } from "../message.ts";
 import type { Mode } from "../mode.ts";
 import type { NetworkProtocol } from "../network/network.ts";

@@ -65,9 +65,11 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     ...(trials === undefined ? {} : {
       explore: {
         planned: trials.combinations.length,
-        trials: trials.results(nodes.map((node) => snapshotsOf(node).flatMap(
-          ({ explore }) => explore?.trials ?? [],
-        ))),
+        trials: trials.results(nodes.map((node) =>
+          snapshotsOf(node).flatMap(
+            ({ explore }) => explore?.trials ?? [],
+          )
+        )),
       },
     }),
     verdict: undefined,

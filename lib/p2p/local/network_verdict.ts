@@ -63,9 +63,13 @@ export function judgeNetwork(
 }
 
 function lostProcesses({ outages, numNodes }: NetworkSnapshot): string[] {
-  return outages.filter(({ isPlanned }) => !isPlanned).map(({ node, pid, downAtMs, reason, ...of }) =>
+  return outages.filter(({ isPlanned }) => !isPlanned).map((
+    { node, pid, downAtMs, reason, ...of },
+  ) =>
     `Node ${node} of ${numNodes} (pid ${pid}) ended ${momentOf(downAtMs)}: ${reason}; ` +
-    `${formatCount(of.missed)} messages for it were lost, and of ${formatCount(of.unknown)} it is ` +
+    `${formatCount(of.missed)} messages for it were lost, and of ${
+      formatCount(of.unknown)
+    } it is ` +
     `not known whether it had them.`
   );
 }
@@ -76,7 +80,9 @@ function momentOf(ms: number): string {
     : "before the first message was due";
 }
 
-function incompleteMesh({ fullMeshAfterMs, nodes, numNodes, interrupted }: NetworkSnapshot): string[] {
+function incompleteMesh(
+  { fullMeshAfterMs, nodes, numNodes, interrupted }: NetworkSnapshot,
+): string[] {
   if (Number.isFinite(fullMeshAfterMs) || interrupted) return [];
   const lonely = nodes.filter(({ peers }) => peers < numNodes - 1)
     .map(({ id, peers }) => `node ${id} had ${peers}`);
@@ -147,7 +153,9 @@ export function outageText(outage: NodeOutageReport): string {
   const known = `It missed ${formatCount(outage.missed)} messages` +
     (outage.unknown === 0
       ? "."
-      : `; of ${formatCount(outage.unknown)} that were due before, it is not known whether it had ` +
+      : `; of ${
+        formatCount(outage.unknown)
+      } that were due before, it is not known whether it had ` +
         `them.`);
   if (!Number.isFinite(startedAtMs)) return `${killed} and stayed down. ${known}`;
   const back = Number.isFinite(backAtMs)
@@ -160,7 +168,9 @@ export function outageText(outage: NodeOutageReport): string {
   const first = Number.isFinite(firstMessageAtMs)
     ? ` The first message arrived there after ${formatElapsed(firstMessageAtMs)}.`
     : "";
-  return `${killed}, started again after ${formatElapsed(startedAtMs)} ${back}. ${known}${pending}` +
+  return `${killed}, started again after ${
+    formatElapsed(startedAtMs)
+  } ${back}. ${known}${pending}` +
     first;
 }
 

@@ -7,8 +7,8 @@ import type { NodeState } from "./snapshot.ts";
 export interface NodeProcessHandlers {
   /** In the order in which the node said it. */
   report(node: NodeProcess, report: NodeReport): void;
-  /** A line for the node's log, or bytes that it wrote there itself. */
-  log(node: NodeProcess, text: string | Uint8Array): void;
+  /** Text for the log of the node. */
+  log(node: NodeProcess, text: string): void;
   /** Its process has ended without being asked to, or was killed by `kill`. */
   ended(node: NodeProcess, reason: string, isPlanned: boolean): void;
 }
