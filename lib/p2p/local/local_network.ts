@@ -89,7 +89,8 @@ export class LocalNetwork {
     this.nodes = Array.from({ length: numNodes }, (_, id) =>
       new NodeProcess(id, {
         report: (node, report) => this.#received(node, report),
-        log: (node, text) => of.folder.log(node.id, text),
+        line: (node, line) => of.folder.logLine(node.id, line),
+        text: (node, text) => of.folder.log(node.id, text),
         ended: (node, reason, isPlanned) => this.#ended(node, reason, isPlanned),
       }, { ...of.limits ?? usualLimits, signal: this.#giveUp.signal }));
   }

@@ -2,7 +2,7 @@ import type { Histogram } from "../../stats/histogram.ts";
 import { type Metric, type MetricCatalogue, readerOf } from "../../stats/metrics.ts";
 import { totalDropped } from "../snapshot.ts";
 import { type DeliveryCounts, lostOf } from "./delivery_counts.ts";
-import { type NetworkHistograms, type NetworkSnapshot } from "./snapshot.ts";
+import type { NetworkHistograms, NetworkSnapshot } from "./snapshot.ts";
 
 type NetworkMetric = Metric<NetworkSnapshot>;
 

@@ -44,7 +44,7 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     plannedMs: plan.durationMs,
     interrupted: network.interrupted,
     fullMeshAfterMs: network.fullMeshAfterMs,
-    broadcast: broadcastOf(nodes),
+    broadcast: broadcastOf(nodes, figures.nodes),
     deliveries: figures.counts,
     reach: isForAll
       ? reachShares.map((share, index) => ({ share, ...figures.reachCounts[index]! }))
@@ -82,20 +82,28 @@ function snapshotsOf({ earlier, snapshot }: NodeProcess): PackedNodeSnapshot[] {
   return snapshot === undefined ? before : [...before, snapshot];
 }
 
-function broadcastOf(nodes: readonly NodeProcess[]): NetworkBroadcastCounts {
+function broadcastOf(
+  nodes: readonly NodeProcess[],
+  books: readonly NodeDeliveries[],
+): NetworkBroadcastCounts {
   const total: NetworkBroadcastCounts = { ...emptyBroadcastCounts(), gone: 0 };
   for (const node of nodes) {
+    let sent = 0;
     for (const { broadcast } of snapshotsOf(node)) {
+      sent += broadcast.sent;
       total.due += broadcast.due;
-      total.sent += broadcast.sent;
       total.queued += broadcast.queued;
       total.bytes += broadcast.bytes;
       for (const reason of broadcastDropReasons) total.dropped[reason] += broadcast.dropped[reason];
     }
-    for (const { gone } of node.earlier) {
-      total.gone += gone;
-      total.queued -= gone;
-    }
+    let gone = 0;
+    for (const process of node.earlier) gone += process.gone;
+    total.queued -= gone;
+    // Messages that a node sent after it last spoke of itself are known from those who received them.
+    const unsaid = Math.max(0, books[node.id]!.sent - sent);
+    total.sent += sent + unsaid;
+    total.due += Math.max(0, unsaid - gone);
+    total.gone += Math.max(0, gone - unsaid);
   }
   return total;
 }

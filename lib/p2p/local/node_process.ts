@@ -7,8 +7,10 @@ import type { NodeState } from "./snapshot.ts";
 export interface NodeProcessHandlers {
   /** In the order in which the node said it. */
   report(node: NodeProcess, report: NodeReport): void;
-  /** Text for the log of the node. */
-  log(node: NodeProcess, text: string): void;
+  /** A line for the log of the node. */
+  line(node: NodeProcess, line: string): void;
+  /** What it wrote to stderr, for its log too. */
+  text(node: NodeProcess, text: string): void;
   /** Its process has ended without being asked to, or was killed by `kill`. */
   ended(node: NodeProcess, reason: string, isPlanned: boolean): void;
 }
@@ -61,7 +63,8 @@ export class NodeProcess {
       {
         message: (message) => this.#received(process, message),
         ended: (reason) => this.#hasEnded(process, reason, false),
-        errorText: (chunk) => this.#handlers.log(this, this.#decoder.decode(chunk)),
+        errorText: (chunk) =>
+          this.#handlers.text(this, this.#decoder.decode(chunk, { stream: true })),
       },
       this.#limits,
     );
@@ -73,6 +76,8 @@ export class NodeProcess {
     this.pid = worker.pid;
     this.state = "connecting";
     this.snapshot = report.snapshot;
+    const addresses = report.snapshot?.addresses.join(" ") ?? "";
+    this.#handlers.line(this, `process ${worker.pid} listens on ${addresses}`);
     // From now on it must be heard of.
     worker.send({ type: "start", atNs: 0 });
     const { metrics } = job;
@@ -119,11 +124,12 @@ export class NodeProcess {
       case "report":
         return this.#take(message.report);
       case "note":
-        return this.#handlers.log(this, `${message.line}\n`);
+        return this.#handlers.line(this, message.line);
       case "done":
         this.#take(message.report);
         this.state = "done";
         this.isFinished = true;
+        this.#handlers.line(this, "is done");
         this.#worker!.release();
         return;
     }
@@ -133,7 +139,10 @@ export class NodeProcess {
     if (report.snapshot !== undefined) this.snapshot = report.snapshot;
     this.isConnected = report.isConnected;
     if (report.isFinished) this.isFinished = true;
-    if (this.state === "connecting" && report.isConnected) this.state = "up";
+    if (this.state === "connecting" && report.isConnected) {
+      this.state = "up";
+      this.#handlers.line(this, "is connected to all others");
+    }
     this.#handlers.report(this, report);
   }
 
@@ -150,6 +159,7 @@ export class NodeProcess {
       this.earlier.push({ snapshot, gone });
       this.snapshot = undefined;
     }
+    this.#handlers.line(this, isPlanned ? "was killed, as planned" : `ended: ${reason}`);
     this.#handlers.ended(this, reason, isPlanned);
   }
 }

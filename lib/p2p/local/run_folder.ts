@@ -58,6 +58,11 @@ export class RunFolder {
     }
   }
 
+  /** Adds a line with the time of day before it. */
+  logLine(node: number, line: string): void {
+    this.log(node, `${new Date().toISOString()} ${line}\n`);
+  }
+
   /** Writes a file of text. A failure is kept for `failure`. */
   write(name: string, text: string): void {
     try {

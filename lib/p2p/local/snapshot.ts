@@ -19,7 +19,10 @@ export const nodeStates = ["starting", "connecting", "up", "killed", "lost", "do
 
 export type NodeState = (typeof nodeStates)[number];
 
-/** Always: due = sent + queued + dropped (all reasons) + gone. */
+/**
+ * Always: due = sent + queued + dropped (all reasons) + gone. What a node sent after it last spoke of
+ * itself, and others received, is among the first two; `bytes` are those that nodes spoke of.
+ */
 export interface NetworkBroadcastCounts extends BroadcastCounts {
   /** Due, and neither sent nor dropped, when their node ended. */
   gone: number;
