@@ -70,9 +70,10 @@ function write(heap: Uint8Array, bytes: Bytes, at: number): void {
 }
 
 /** libsodium's functions for noise, ready to use. */
-async function sodiumCrypto(): Promise<ICryptoInterface> {
+async function sodiumCrypto(): Promise<ICryptoInterface & Frames> {
   shared ??= await load();
   const { module, places } = shared;
+  const { input, output } = places;
 
   /** Puts everything in place; the lengths are bounded by noise's frames. */
   function prepare(text: Bytes, nonce: Uint8Array, additional: Uint8Array, key: Uint8Array): void {
@@ -80,11 +81,15 @@ async function sodiumCrypto(): Promise<ICryptoInterface> {
       throw new RangeError(`a frame of ${text.byteLength} bytes is longer than noise allows`);
     }
     const heap = module.HEAPU8;
-    write(heap, text, places.input);
+    write(heap, text, input);
     heap.set(nonce, places.nonce);
     heap.set(additional, places.additional);
     heap.set(key, places.key);
   }
+
+  /** Where the next frame that is encrypted goes, instead of into bytes of its own. */
+  let target: Uint8Array | undefined;
+  let targetStart = 0;
 
   return {
     ...pureJsCrypto,
@@ -106,29 +111,135 @@ async function sodiumCrypto(): Promise<ICryptoInterface> {
       sodium.crypto_scalarmult(privateKey.subarray(), publicKey.subarray()),
     chaCha20Poly1305Encrypt: (plaintext, nonce, additional, key) => {
       prepare(plaintext, nonce, additional, key);
-      const { input, output } = places;
       const failed = module._crypto_aead_chacha20poly1305_ietf_encrypt(
         ...[output, 0, input, plaintext.byteLength, 0],
         ...[places.additional, additional.byteLength, 0, 0, places.nonce, places.key],
       );
       if (failed !== 0) throw new Error("chacha20-poly1305 could not encrypt");
-      return module.HEAPU8.slice(output, output + plaintext.byteLength + tagBytes);
+      const end = output + plaintext.byteLength + tagBytes;
+      if (target === undefined) return module.HEAPU8.slice(output, end);
+      target.set(module.HEAPU8.subarray(output, end), targetStart);
+      return target;
     },
-    chaCha20Poly1305Decrypt: (ciphertext, nonce, additional, key) => {
+    chaCha20Poly1305Decrypt: (ciphertext, nonce, additional, key, place) => {
       if (ciphertext.byteLength < tagBytes) throw new Error("a frame is shorter than its tag");
       prepare(ciphertext, nonce, additional, key);
-      const { input, output } = places;
       const failed = module._crypto_aead_chacha20poly1305_ietf_decrypt(
         ...[output, 0, 0, input, ciphertext.byteLength, 0],
         ...[places.additional, additional.byteLength, 0, places.nonce, places.key],
       );
       if (failed !== 0) throw new Error("a frame does not decrypt with the key of its connection");
-      return module.HEAPU8.slice(output, output + ciphertext.byteLength - tagBytes);
+      const end = output + ciphertext.byteLength - tagBytes;
+      if (place === undefined) return module.HEAPU8.slice(output, end);
+      place.set(module.HEAPU8.subarray(output, end));
+      return place;
+    },
+    encryptInto: (encrypt, plaintext, bytes, start) => {
+      target = bytes;
+      targetStart = start;
+      try {
+        encrypt(plaintext);
+      } finally {
+        target = undefined;
+      }
     },
   };
 }
 
+/** How a stream of noise writes its frames. */
+interface Frames {
+  /** Encrypts one frame straight to its place. */
+  encryptInto(
+    encrypt: (plaintext: Bytes) => unknown,
+    plaintext: Bytes,
+    bytes: Uint8Array,
+    start: number,
+  ): void;
+}
+
+/** What is used of `EncryptedMessageStream` of `@libp2p/noise`. */
+interface EncryptedStream {
+  readonly handshake: {
+    encrypt(plaintext: Bytes): Bytes;
+    decrypt(ciphertext: Bytes, place?: Uint8Array): Bytes;
+  };
+  encrypt(plaintext: Bytes): Bytes;
+  decrypt(ciphertext: Bytes): Bytes;
+}
+
+/** What is used of `TCPSocketMultiaddrConnection` of `@libp2p/tcp`. */
+interface SocketConnection {
+  readonly socket?: { write(bytes: Uint8Array): boolean };
+  sendData(data: Bytes): { readonly sentBytes: number; readonly canSendMore: boolean };
+}
+
 /** The encryption of a host. */
 export async function sodiumNoise(): Promise<ReturnType<typeof noise>> {
-  return noise({ crypto: await sodiumCrypto() });
+  const crypto = await sodiumCrypto();
+  const create = noise({ crypto });
+  return (components) => {
+    const encrypter = create(components);
+    const secureOutbound = encrypter.secureOutbound.bind(encrypter);
+    const secureInbound = encrypter.secureInbound.bind(encrypter);
+    encrypter.secureOutbound = async (connection, options) => {
+      const secured = await secureOutbound(connection, options);
+      tighten(secured.connection as unknown as EncryptedStream, crypto);
+      writeAtOnce(connection as unknown as SocketConnection);
+      return secured;
+    };
+    encrypter.secureInbound = async (connection, options) => {
+      const secured = await secureInbound(connection, options);
+      tighten(secured.connection as unknown as EncryptedStream, crypto);
+      writeAtOnce(connection as unknown as SocketConnection);
+      return secured;
+    };
+    return encrypter;
+  };
+}
+
+const lengthBytes = 2;
+const largestPlaintext = largestFrame - tagBytes;
+
+/**
+ * Makes a stream write all frames of a turn into one piece of memory, and read each into the memory
+ * that it came in: the library makes four pieces of every frame.
+ */
+function tighten(stream: EncryptedStream, { encryptInto }: Frames): void {
+  const { handshake } = stream;
+  const encrypt = (plaintext: Bytes) => handshake.encrypt(plaintext);
+  stream.encrypt = (plaintext) => {
+    const bytes = plaintext.byteLength;
+    const frames = Math.ceil(bytes / largestPlaintext);
+    const output = new Uint8Array(bytes + frames * (lengthBytes + tagBytes));
+    let at = 0;
+    for (let start = 0; start < bytes; start += largestPlaintext) {
+      const end = Math.min(start + largestPlaintext, bytes);
+      const frameBytes = end - start + tagBytes;
+      output[at++] = frameBytes >>> 8;
+      output[at++] = frameBytes;
+      const part = frames === 1
+        ? plaintext
+        : plaintext instanceof Uint8Array
+        ? plaintext.subarray(start, end)
+        : plaintext.sublist(start, end);
+      encryptInto(encrypt, part, output, at);
+      at += frameBytes;
+    }
+    return output;
+  };
+  stream.decrypt = (ciphertext) => {
+    if (ciphertext.byteLength < tagBytes) throw new Error("a frame is shorter than its tag");
+    const piece = ciphertext.subarray();
+    return handshake.decrypt(piece, piece.subarray(0, piece.byteLength - tagBytes));
+  };
+}
+
+/** Makes a connection hand all that it sends at once to its socket in one call. */
+function writeAtOnce(connection: SocketConnection): void {
+  const { socket } = connection;
+  if (socket === undefined) return;
+  connection.sendData = (data) => ({
+    sentBytes: data.byteLength,
+    canSendMore: socket.write(data.subarray()),
+  });
 }

@@ -402,19 +402,15 @@ class Gossipsub implements BroadcastNetwork {
     const { router, outboxes } = this;
     const mesh = router.mesh.get(stressTestTopic);
     if (mesh === undefined) return;
-    let frame: Uint8Array | undefined;
+    let length: Uint8Array | undefined;
     for (const peer of mesh) {
       if (peer === from || peer === source.peerId) continue;
       if (router.idontwants.get(peer)?.has(id) === true) continue;
       const outbox = outboxes.get(peer);
       if (outbox === undefined || outbox.isFull) continue;
-      if (frame === undefined) {
-        const length = varintOf(field.byteLength);
-        frame = new Uint8Array(length.byteLength + field.byteLength);
-        frame.set(length);
-        frame.set(field, length.byteLength);
-      }
-      outbox.add(frame);
+      length ??= varintOf(field.byteLength);
+      outbox.add(length);
+      outbox.add(field);
     }
   }
 }
