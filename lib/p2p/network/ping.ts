@@ -13,6 +13,12 @@ export const pingEveryMs = 15_000;
 const pingTimeoutMs = 20_000;
 
 /**
+ * A connection on which no ping has been answered for this long is dead: the peer, or the path to it,
+ * is gone without a word. Patient, since a busy peer answers late.
+ */
+const deadAfterMs = 120_000;
+
+/**
  * Pings one connection over one stream that stays open, with the monotonic clock in nanoseconds
  * (the client of `@libp2p/ping` counts whole milliseconds, and opens a stream for each).
  */
@@ -24,6 +30,8 @@ export class Pinger {
   private sentAtNs = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private stopped = false;
+  /** When the peer last answered; pings that it does not speak tell nothing. */
+  private answeredAt = performance.now();
 
   constructor(
     private readonly connection: Connection,
@@ -90,6 +98,7 @@ export class Pinger {
       this.fail(new Error("a ping came back with other bytes than it went with"));
       return;
     }
+    this.answeredAt = performance.now();
     this.answered(now - this.sentAtNs);
     this.schedule(pingEveryMs);
   }
@@ -98,6 +107,13 @@ export class Pinger {
     const stream = this.stream;
     this.stream = undefined;
     stream?.abort(cause instanceof Error ? cause : new Error(String(cause)));
+    if (cause instanceof Error && cause.name === "UnsupportedProtocolError") {
+      this.answeredAt = performance.now();
+    }
+    if (performance.now() - this.answeredAt > deadAfterMs) {
+      this.connection.abort(new Error("the peer has answered no ping for 120 s"));
+      return;
+    }
     this.schedule(pingEveryMs);
   }
 }
