@@ -103,6 +103,10 @@ class Gossipsub implements BroadcastNetwork {
     const { publicKey } = await privateKeyOf(settings.nodeId);
     const network = new Gossipsub(settings, handlers, publicKey.raw);
     network.host = await createHost(settings, handlers, {
+      serves: {
+        protocols: gossipsubProtocols,
+        handler: (stream, connection) => network.accept(stream, connection),
+      },
       settled: (connection) => void network.open(connection),
       gone: (peer) => network.remove(peer),
       inspected: (connection) => void network.open(connection),
@@ -110,10 +114,6 @@ class Gossipsub implements BroadcastNetwork {
       gossipsub: routerService(stressTestTopic, (router) => network.router = router),
     });
     network.router.subscribe(stressTestTopic);
-    await network.host.handle(
-      gossipsubProtocols,
-      (stream, connection) => network.accept(stream, connection),
-    );
     network.host.dial();
     return network;
   }
