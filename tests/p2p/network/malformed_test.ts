@@ -64,11 +64,20 @@ async function withStranger(
   }
 }
 
-/** Opens a stream; of identify there may be one at a time, and the library opens its own. */
-async function openStream(connection: Connection, protocol: string): Promise<Stream> {
+/**
+ * Sends on a stream of its own. Of identify there may be one at a time, and the library opens its
+ * own: where it is refused, it is tried again.
+ */
+async function sendOn(
+  connection: Connection,
+  protocol: string,
+  bytes: Uint8Array,
+): Promise<Stream> {
   for (let tries = 0;; tries++) {
     try {
-      return await connection.newStream(protocol);
+      const stream = await connection.newStream(protocol);
+      stream.send(bytes);
+      return stream;
     } catch (error) {
       if (tries === 200) throw error;
       await Bun.sleep(10);
@@ -144,8 +153,7 @@ for (const protocol of [...gossipsubProtocols.slice(0, 1), pingProtocol, identif
       await withStranger(target, async (_host, connect) => {
         const connection = await connect();
         for (let seed = 0; seed < 16; seed++) {
-          const stream = await openStream(connection, protocol);
-          stream.send(nonsense(seed));
+          const stream = await sendOn(connection, protocol, nonsense(seed));
           if (seed % 2 === 0) await stream.close().catch(() => {});
           stream.abort(new Error("cut off"));
         }
