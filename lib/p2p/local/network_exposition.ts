@@ -56,14 +56,16 @@ export function networkExposition(snapshot: NetworkSnapshot): string {
   text.total("duplicates", "Further copies", one(deliveries.duplicated));
   text.total("out_of_order", "Overtaken by a later message", one(deliveries.outOfOrder));
   text.times("delivery", "From when a message was due to its arrival", histograms.delivery);
-  text.total(
-    "reach",
-    "Messages that a share of the other nodes had",
-    reach.map(({ share, reached }): Sample => [{ percent: String(share * 100) }, reached]),
-  );
-  text.times("reach_50", "Until half of the other nodes had a message", histograms.reach50);
-  text.times("reach_99", "Until 99 % of the other nodes had a message", histograms.reach99);
-  text.times("reach_100", "Until all other nodes had a message", histograms.reach100);
+  if (reach.length > 0) {
+    text.total(
+      "reach",
+      "Messages that a share of the other nodes had",
+      reach.map(({ share, reached }): Sample => [{ percent: String(share * 100) }, reached]),
+    );
+    text.times("reach_50", "Until half of the other nodes had a message", histograms.reach50);
+    text.times("reach_99", "Until 99 % of the other nodes had a message", histograms.reach99);
+    text.times("reach_100", "Until all other nodes had a message", histograms.reach100);
+  }
   text.times("lateness", "Of the broadcasters themselves", histograms.lateness);
   text.total("outages", "Times in which a node was down", [
     [{ planned: "true" }, outages.filter(({ isPlanned }) => isPlanned).length],
