@@ -6,7 +6,7 @@ import type { NetworkProtocol } from "../network/network.ts";
 import type { BroadcastNodeSettings } from "../node/node_settings.ts";
 import { freePorts } from "./free_ports.ts";
 import { NetworkBooks } from "./network_books.ts";
-import { type NetworkPlan, receiversEach } from "./network_plan.ts";
+import { loopback, type NetworkPlan, receiversEach } from "./network_plan.ts";
 import { snapshotOf } from "./network_state.ts";
 import { NetworkTrials } from "./network_trials.ts";
 import { NodeOutages } from "./node_outages.ts";
@@ -23,7 +23,6 @@ const leadMs = 200;
 const finishMs = 10_000;
 const stopMs = 20_000;
 const secondMs = 1_000;
-const loopback = "127.0.0.1";
 const usualLimits: WorkerLimits = { startMs: 60_000, silenceMs: 20_000 };
 
 export interface LocalNetworkSettings {
@@ -221,12 +220,10 @@ export class LocalNetwork {
       drainMs: plan.drainMs,
       ...(this.trials === undefined ? {} : { exploreFirstPeriod: this.trials.firstPeriod }),
     };
-    const { firstMetricPort } = plan;
+    const metricPort = plan.metricPorts?.[id];
     return {
       settings,
-      metrics: firstMetricPort === undefined
-        ? undefined
-        : { hostname: loopback, port: firstMetricPort + id },
+      metrics: metricPort === undefined ? undefined : { hostname: loopback, port: metricPort },
     };
   }
 

@@ -1,6 +1,7 @@
 import { formatCount, formatDuration, formatRate } from "../../stats/figures.ts";
 import { Histogram } from "../../stats/histogram.ts";
 import { lostOf } from "./delivery_counts.ts";
+import { sizeText } from "./size_text.ts";
 import type { NetworkSnapshot } from "./snapshot.ts";
 
 interface Mark {
@@ -35,9 +36,9 @@ export class NetworkLine {
       const links = nodes.reduce((sum, { peers }) => sum + peers, 0);
       parts.push(`  ${links} of ${numNodes * (numNodes - 1)} links`);
     }
-    if (phase === "running" || phase === "draining") {
+    if (phase === "running" || phase === "cool-down" || phase === "draining") {
       if (snapshot.explore !== undefined) {
-        parts.push(` ${snapshot.messageBytes} B / ${snapshot.heartbeatMs} ms`);
+        parts.push(` ${sizeText(snapshot.messageBytes)} every ${snapshot.heartbeatMs} ms`);
       }
       parts.push(
         `${perSecond(deliveries.sent - last.sent).padStart(10)} out`,

@@ -5,11 +5,14 @@ import { explorePlan, type ExploreSettings } from "../explore_plan.ts";
 import { headerBytes } from "../message.ts";
 import type { Mode } from "../mode.ts";
 import type { NetworkProtocol } from "../network/network.ts";
+import { freePorts } from "./free_ports.ts";
 import type { LocalSettings } from "./options.ts";
 
 /** Responses of SQMR are at most this long. */
 const mostSqmrBytes = 2 ** 20;
 const mostGossipsubBytes = 4 * 2 ** 20;
+/** All nodes are on this host. */
+export const loopback = "127.0.0.1";
 const usualDurationMs = 30_000;
 const lastPort = 65_535;
 
@@ -37,7 +40,8 @@ export interface NetworkPlan {
   readonly stopsAtLimit: boolean;
   readonly bufferSize: number;
   readonly firstPort: number | undefined;
-  readonly firstMetricPort: number | undefined;
+  /** Where each node serves its metrics; undefined: it does not. */
+  readonly metricPorts: readonly number[] | undefined;
   /** Infinity: until `explore` has tried all. */
   readonly durationMs: number;
   readonly drainMs: number;
@@ -46,7 +50,10 @@ export interface NetworkPlan {
   readonly kill: KillPlan | undefined;
 }
 
-/** @throws {UsageError} the settings contradict each other, or ask for what a protocol cannot carry. */
+/**
+ * @throws {UsageError} the settings contradict each other, or ask for what a protocol cannot carry.
+ * @throws {HostLimitError} there are not enough free ports.
+ */
 export function planOf(
   { settings, given }: Pick<CommandLine<LocalSettings>, "settings" | "given">,
 ): NetworkPlan {
@@ -81,12 +88,12 @@ export function planOf(
         `${durationMs / 1000}s); nothing would be killed`,
     );
   }
-  const { messageBytes, heartbeatMs, roundSeconds, bufferSize, firstPort, firstMetricPort } =
-    settings;
+  const { messageBytes, heartbeatMs, roundSeconds, bufferSize, firstPort } = settings;
   const { drainMs, connectTimeoutMs, staggerMs } = settings;
   return {
     ...{ protocols, numNodes, mode, broadcaster, messageBytes, heartbeatMs, roundSeconds },
-    ...{ explore, combinations, bufferSize, firstPort, firstMetricPort },
+    ...{ explore, combinations, bufferSize, firstPort },
+    metricPorts: metricPorts(settings),
     stopsAtLimit: settings.exploreStopAtLimit,
     ...{ durationMs, drainMs, connectTimeoutMs, staggerMs, kill },
   };
@@ -106,6 +113,14 @@ function killPlan(settings: LocalSettings): KillPlan | undefined {
   const { killedNodes, killAtMs, restartAfterMs } = settings;
   if (killedNodes === undefined || killAtMs === undefined) return undefined;
   return { nodes: killedNodes, atMs: killAtMs, restartAfterMs };
+}
+
+function metricPorts(settings: LocalSettings): readonly number[] | undefined {
+  const { firstMetricPort, numNodes, prometheusFile } = settings;
+  if (firstMetricPort !== undefined) {
+    return Array.from({ length: numNodes }, (_, id) => firstMetricPort + id);
+  }
+  return prometheusFile === undefined ? undefined : freePorts(numNodes, loopback);
 }
 
 function requireNodes(option: string, ids: readonly number[], numNodes: number): void {

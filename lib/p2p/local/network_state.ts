@@ -3,7 +3,12 @@ import { summarize } from "../../stats/histogram_summary.ts";
 import type { PackedHistogram } from "../../stats/packed_histogram.ts";
 import { schemaVersion } from "../../stats/snapshot.ts";
 import { networkEventTypes } from "../network/network.ts";
-import { broadcastDropReasons, emptyBroadcastCounts, emptyEventCounts } from "../snapshot.ts";
+import {
+  broadcastDropReasons,
+  emptyBroadcastCounts,
+  emptyEventCounts,
+  type ExploreTrial,
+} from "../snapshot.ts";
 import { type NodeDeliveries, reachShares } from "./delivery_figures.ts";
 import type { LocalNetwork } from "./local_network.ts";
 import { receiversEach } from "./network_plan.ts";
@@ -38,7 +43,9 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     broadcaster: plan.broadcaster,
     messageBytes: combination.messageBytes,
     heartbeatMs: combination.heartbeatMs,
-    phase: network.phase,
+    phase: network.phase === "running" && trials?.isTrying(network.nowNs()) === false
+      ? "cool-down"
+      : network.phase,
     elapsedMs: network.elapsedMs,
     runningMs: network.runningMs,
     plannedMs: plan.durationMs,
@@ -65,11 +72,7 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     ...(trials === undefined ? {} : {
       explore: {
         planned: trials.combinations.length,
-        trials: trials.results(nodes.map((node) =>
-          snapshotsOf(node).flatMap(
-            ({ explore }) => explore?.trials ?? [],
-          )
-        )),
+        trials: trials.results(nodes.map(trialsOf), network.endNs),
       },
     }),
     verdict: undefined,
@@ -80,6 +83,10 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
 function snapshotsOf({ earlier, snapshot }: NodeProcess): PackedNodeSnapshot[] {
   const before = earlier.map((process) => process.snapshot);
   return snapshot === undefined ? before : [...before, snapshot];
+}
+
+function trialsOf(node: NodeProcess): ExploreTrial[] {
+  return snapshotsOf(node).flatMap(({ explore }) => explore?.trials ?? []);
 }
 
 function broadcastOf(

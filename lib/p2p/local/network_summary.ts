@@ -13,6 +13,7 @@ import { summarize } from "../../stats/histogram_summary.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
+import { sizeText } from "./size_text.ts";
 import type { NetworkSnapshot, NetworkTrial } from "./snapshot.ts";
 
 /** The final report of a network, at most 100 columns wide. */
@@ -33,13 +34,6 @@ export function networkSummary(snapshot: NetworkSnapshot): string[] {
 export function sections(all: readonly (readonly string[])[]): string[] {
   return all.filter((section) => section.length > 0)
     .flatMap((section, index) => index === 0 ? section : ["", ...section]);
-}
-
-/** Sizes are chosen in powers of two, and read best so. */
-export function sizeText(bytes: number): string {
-  if (bytes >= 2 ** 20 && bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20} MiB`;
-  if (bytes >= 2 ** 10 && bytes % 2 ** 10 === 0) return `${bytes / 2 ** 10} KiB`;
-  return `${formatCount(bytes)} B`;
 }
 
 /** What is broadcast, by whom. */
@@ -200,20 +194,20 @@ function nodeTable({ nodes, outages }: NetworkSnapshot): string[] {
 }
 
 /** The trials of `explore`. */
-function trialTable({ explore }: NetworkSnapshot): string[] {
+function trialTable({ explore, numNodes }: NetworkSnapshot): string[] {
   if (explore === undefined) return [];
   const rows = [[
     ...["size", "every", "asked", "delivered", "share", "p50", "p99", "CPU", ""],
   ]];
-  for (const trial of explore.trials) rows.push(trialRow(trial));
+  for (const trial of explore.trials) rows.push(trialRow(trial, numNodes));
   return [
     ...labelled("explored", `${explore.trials.length} of ${explore.planned} combinations`),
     ...alignRight(rows),
   ];
 }
 
-function trialRow(trial: NetworkTrial): string[] {
-  const { counts, broadcast } = trial;
+function trialRow(trial: NetworkTrial, numNodes: number): string[] {
+  const { counts } = trial;
   return [
     sizeText(trial.messageBytes),
     `${trial.heartbeatMs} ms`,
@@ -223,12 +217,22 @@ function trialRow(trial: NetworkTrial): string[] {
     formatDuration(trial.delivery.p50Ns),
     formatDuration(trial.delivery.p99Ns),
     trial.cpuShare.toFixed(2),
-    trial.isSustained
-      ? "sustained"
-      : broadcast.sent < broadcast.due
-      ? `sent ${formatShare(broadcast.sent / broadcast.due)}`
-      : "not sustained",
+    trialText(trial, numNodes),
   ];
+}
+
+/** How a trial went, and what was against it. */
+function trialText(trial: NetworkTrial, numNodes: number): string {
+  const { isSustained, complete, broadcast, pending } = trial;
+  if (isSustained) return "sustained";
+  if (complete < numNodes) return "cut short";
+  const reasons = [
+    ...(broadcast.sent < broadcast.due
+      ? [`${formatShare(broadcast.sent / broadcast.due)} sent`]
+      : []),
+    ...(pending > 0 ? [`${formatCount(pending)} pending`] : []),
+  ];
+  return reasons.length > 0 ? reasons.join(", ") : "not sustained";
 }
 
 function expectations(verdict: Verdict | undefined): string[] {

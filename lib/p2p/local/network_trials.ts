@@ -53,6 +53,12 @@ export class NetworkTrials {
     return this.combinations[Math.min(Math.max(number, 0), this.combinations.length - 1)]!;
   }
 
+  /** Whether a combination is being tried at an instant, rather than the network built for one. */
+  isTrying(ns: number): boolean {
+    const { startNs, endNs } = this.clock.runOf(this.clock.periodAt(ns));
+    return ns >= this.beginNs && ns >= startNs && ns < endNs;
+  }
+
   get areAllSettled(): boolean {
     return this.#settled >= this.combinations.length;
   }
@@ -79,13 +85,16 @@ export class NetworkTrials {
    * What came of the trials whose books are closed.
    *
    * @param ofNodes what each node says about its trials.
+   * @param endNs when the run ended, NaN: not yet; it may have cut the last trial short.
    */
-  results(ofNodes: readonly (readonly ExploreTrial[])[]): NetworkTrial[] {
+  results(ofNodes: readonly (readonly ExploreTrial[])[], endNs: number): NetworkTrial[] {
     return this.combinations.slice(0, this.#settled).map((combination, number) => {
       const trials = ofNodes.flatMap((all) => all.filter((trial) => trial.number === number));
       const figures = this.#figures.get(this.firstPeriod + number) ??
         emptyFigures(this.#plan.numNodes);
-      return trialOf(number, combination, figures, trials, this.#plan);
+      const run = this.clock.runOf(this.firstPeriod + number);
+      const seconds = (Math.min(run.endNs, endNs || Infinity) - run.startNs) / 1e9;
+      return trialOf(number, combination, { figures, trials, seconds }, this.#plan.numNodes);
     });
   }
 
@@ -98,9 +107,12 @@ export class NetworkTrials {
 function trialOf(
   number: number,
   combination: Combination,
-  figures: DeliveryFigures,
-  trials: readonly ExploreTrial[],
-  { numNodes, explore: { runSeconds } }: NetworkPlan,
+  { figures, trials, seconds }: {
+    readonly figures: DeliveryFigures;
+    readonly trials: readonly ExploreTrial[];
+    readonly seconds: number;
+  },
+  numNodes: number,
 ): NetworkTrial {
   const { counts, reachCounts } = figures;
   const broadcast = trials.find((trial) => trial.broadcast.due > 0)?.broadcast ??
@@ -113,14 +125,14 @@ function trialOf(
     number,
     ...combination,
     askedBytesPerSecond: throughputOf(combination),
-    deliveredBytesPerSecond: (everywhere * combination.messageBytes) / runSeconds,
+    deliveredBytesPerSecond: (everywhere * combination.messageBytes) / seconds,
     broadcast,
     counts,
     pending,
-    reporting: complete,
+    complete,
     delivery: summarize(figures.delay),
     cpuShare: trials.reduce(
-      (total, { cpuSeconds, seconds }) => total + (seconds > 0 ? cpuSeconds / seconds : 0),
+      (total, trial) => total + (trial.seconds > 0 ? trial.cpuSeconds / trial.seconds : 0),
       0,
     ),
     isSustained: complete === numNodes && counts.expected > 0 && pending === 0 &&

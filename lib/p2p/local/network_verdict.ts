@@ -9,6 +9,7 @@ import {
 } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
+import { sizeText } from "./size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeOutageReport } from "./snapshot.ts";
 
 export interface NetworkJudgeSettings {
@@ -186,6 +187,6 @@ function sustained({ explore }: NetworkSnapshot): string[] {
 }
 
 function bestText(trial: NetworkTrial): string {
-  return `The highest sustained combination is ${formatBytes(trial.messageBytes)} every ` +
+  return `The highest sustained combination is ${sizeText(trial.messageBytes)} every ` +
     `${trial.heartbeatMs} ms: ${formatBytes(trial.askedBytesPerSecond)}/s from the broadcaster.`;
 }

@@ -47,7 +47,7 @@ export const localRows = {
     kind: countBetween(1, 65_535),
     category: "Network",
     summary: "serve /metrics of node 0 here, of the others on the ports after it",
-    otherwise: "only all nodes together, on --stats",
+    otherwise: "all nodes together on --stats; free ports with --prometheus-config",
   }),
   bufferSize: row({
     name: "buffer-size",
@@ -219,8 +219,7 @@ export const localRows = {
     name: "prometheus-config",
     kind: file,
     category: "Results",
-    summary: "write a scrape configuration for Prometheus here",
-    requires: ["firstMetricPort"],
+    summary: "write a scrape configuration for Prometheus here, with every node in it",
   }),
   statsAddress: statsAddressRow,
   quiet: row({

@@ -15,7 +15,7 @@ import { LocalNetwork } from "./local_network.ts";
 import { networkToJson } from "./network_json.ts";
 import { NetworkLine } from "./network_line.ts";
 import { networkMetrics } from "./network_metrics.ts";
-import { type NetworkPlan, planOf } from "./network_plan.ts";
+import { loopback, type NetworkPlan, planOf } from "./network_plan.ts";
 import { networkSummary } from "./network_summary.ts";
 import { judgeNetwork } from "./network_verdict.ts";
 import { networkView } from "./network_view.ts";
@@ -50,7 +50,7 @@ export async function run(
   const runs: NetworkSnapshot[] = [];
   try {
     outputs.writeScrapeConfig(plan);
-    folder.write("prometheus.yml", scrapeConfigOf(plan));
+    if (plan.metricPorts !== undefined) folder.write("prometheus.yml", scrapeConfigOf(plan));
     if (!settings.quiet) io.note(`logs and results in ${folder.path}`);
     for (const protocol of plan.protocols) {
       const part = plan.protocols.length === 1 ? folder : folder.folder(protocol);
@@ -151,13 +151,9 @@ function jsonText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-function scrapeConfigOf({ firstMetricPort, numNodes }: NetworkPlan): string {
-  if (firstMetricPort === undefined) return scrapeConfig([]);
+function scrapeConfigOf({ metricPorts = [] }: NetworkPlan): string {
   return scrapeConfig(
-    Array.from({ length: numNodes }, (_, nodeId) => ({
-      nodeId,
-      address: `127.0.0.1:${firstMetricPort + nodeId}`,
-    })),
+    metricPorts.map((port, nodeId) => ({ nodeId, address: `${loopback}:${port}` })),
   );
 }
 

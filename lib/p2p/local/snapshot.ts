@@ -8,9 +8,12 @@ import type { DeliveryCounts, ReachCounts } from "./delivery_counts.ts";
 
 /**
  * `starting`: processes are started; `connecting`: until the mesh is full; `running`: the plan goes
- * on; `draining`: it is over and the last messages are awaited.
+ * on; `cool-down`: before, between and after the trials of `explore`; `draining`: the plan is over and
+ * the last messages are awaited.
  */
-export const networkPhases = ["starting", "connecting", "running", "draining", "done"] as const;
+export const networkPhases = [
+  ...["starting", "connecting", "running", "cool-down", "draining", "done"] as const,
+] as const;
 
 export type NetworkPhase = (typeof networkPhases)[number];
 
@@ -105,8 +108,8 @@ export interface NetworkTrial {
   readonly counts: DeliveryCounts;
   /** Missing in the ranges of indices seen, at the end of the trial, over all nodes. */
   readonly pending: number;
-  /** Nodes that have reported the trial to its end. */
-  readonly reporting: number;
+  /** Nodes that have carried it out from its first to its last instant. */
+  readonly complete: number;
   readonly delivery: HistogramSummary;
   /** CPU of all nodes; 1 is one core. */
   readonly cpuShare: number;

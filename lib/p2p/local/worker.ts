@@ -1,5 +1,9 @@
 import { dieWithParent } from "../../host/libc.ts";
+import { serveStats } from "../../report/http.ts";
 import type { WorkerChannel } from "../../workers/worker_channel.ts";
+import { nodeView } from "../metrics/node_view.ts";
+import { SystemMonitor } from "../metrics/system_monitor.ts";
+import type { RunningNode } from "../node/running_node.ts";
 import { startNode } from "../node/start_node.ts";
 import { type NodeJob, type NodeReport, packNodeSnapshot } from "./node_report.ts";
 import { RecordBatch } from "./record_batch.ts";
@@ -16,7 +20,7 @@ const snapshotEveryMs = 1_000;
 export async function work(details: unknown, channel: WorkerChannel<NodeReport>): Promise<void> {
   // Also one that hangs, and would not notice that the channel is closed, must not be left behind.
   dieWithParent();
-  const { settings } = details as NodeJob;
+  const { settings, metrics } = details as NodeJob;
   const { nodeId } = settings;
   const batch = new RecordBatch();
   const node = await startNode(
@@ -28,6 +32,8 @@ export async function work(details: unknown, channel: WorkerChannel<NodeReport>)
       duplicated: () => batch.duplicated(),
     },
   );
+
+  if (metrics !== undefined) await serveMetrics(node, metrics);
 
   let isFinished = false;
   const reportNow = (withSnapshot: boolean): NodeReport => ({
@@ -66,4 +72,21 @@ export async function work(details: unknown, channel: WorkerChannel<NodeReport>)
   }
   await node.stop();
   channel.send({ type: "done", report: reportNow(true) });
+}
+
+/**
+ * Until the process ends.
+ *
+ * @throws {HostLimitError} the port is taken.
+ */
+async function serveMetrics(
+  node: RunningNode,
+  address: { readonly hostname: string; readonly port: number },
+): Promise<void> {
+  try {
+    serveStats({ ...address, isExact: true, view: nodeView(node, new SystemMonitor()) });
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
 }
