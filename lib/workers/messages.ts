@@ -9,8 +9,8 @@ export type ToWorker =
   | { readonly type: "job"; readonly job: Job }
   /** The run starts then. */
   | { readonly type: "start"; readonly atNs: number }
-  /** Every worker's connections are open: the plan begins then. */
-  | { readonly type: "begin"; readonly atNs: number }
+  /** Every worker's connections are open: the plan begins then, and may have an end. */
+  | { readonly type: "begin"; readonly atNs: number; readonly untilNs?: number }
   /** Ends the run in order. */
   | { readonly type: "finish" }
   /** The user interrupts. */

@@ -162,7 +162,7 @@ export class LocalNetwork {
     try {
       let failure: unknown;
       for (const node of this.nodes) {
-        this.#start(node, false).catch((error) => failure ??= error);
+        this.#start(node).catch((error) => failure ??= error);
         if (node.id < this.nodes.length - 1) {
           await until(() => failure !== undefined, { withinMs: this.of.plan.staggerMs, signal });
         }
@@ -180,8 +180,8 @@ export class LocalNetwork {
   }
 
   /** @throws {HoldfastError} it could not be started. */
-  async #start(node: NodeProcess, isAgain: boolean): Promise<void> {
-    const starting = node.start(this.#jobOf(node.id, isAgain));
+  async #start(node: NodeProcess): Promise<void> {
+    const starting = node.start(this.#jobOf(node.id));
     this.#starting.add(starting);
     try {
       await starting;
@@ -195,7 +195,7 @@ export class LocalNetwork {
     }
   }
 
-  #jobOf(id: number, isAgain: boolean): NodeJob {
+  #jobOf(id: number): NodeJob {
     const { plan, protocol, run } = this.of;
     const settings: Omit<BroadcastNodeSettings, "note"> = {
       run,
@@ -214,8 +214,7 @@ export class LocalNetwork {
       explore: plan.explore,
       bufferSize: plan.bufferSize,
       originSeconds: this.#originSeconds,
-      // Who comes back broadcasts again when it is in the mesh again.
-      begin: isAgain ? "connected" : "told",
+      begin: "told",
       connectTimeoutMs: plan.connectTimeoutMs,
       drainMs: plan.drainMs,
       ...(this.trials === undefined ? {} : { exploreFirstPeriod: this.trials.firstPeriod }),
@@ -231,12 +230,17 @@ export class LocalNetwork {
     const { kill } = this.of.plan;
     const nowNs = this.nowNs();
     this.beginNs = this.trials?.beginNs ?? nowNs + leadMs * 1e6;
-    for (const node of this.nodes) node.send({ type: "begin", atNs: this.beginNs });
+    for (const node of this.nodes) this.#tellBegin(node, this.beginNs);
     this.phase = "running";
     if (kill === undefined) return;
     this.#later((this.beginNs - nowNs) / 1e6 + kill.atMs, () => {
       for (const id of kill.nodes) void this.nodes[id]!.kill();
     });
+  }
+
+  #tellBegin(node: NodeProcess, atNs: number): void {
+    const untilNs = this.beginNs + this.of.plan.durationMs * 1e6;
+    node.send({ type: "begin", atNs, untilNs });
   }
 
   #later(ms: number, action: () => void): void {
@@ -318,13 +322,24 @@ export class LocalNetwork {
           `without it`,
     );
     if (restartMs === undefined || this.phase !== "running") return;
-    this.#later(restartMs, () => {
-      this.outages.started(node, this.nowNs());
-      this.#start(node, true).catch((error) => {
-        node.fail(messageOf(error));
-        note(messageOf(error));
-      });
+    this.#later(restartMs, () => void this.#startAgain(node));
+  }
+
+  /** It broadcasts again when it is in the mesh again. */
+  async #startAgain(node: NodeProcess): Promise<void> {
+    this.outages.started(node, this.nowNs());
+    try {
+      await this.#start(node);
+    } catch (error) {
+      node.fail(messageOf(error));
+      this.of.note(messageOf(error));
+      return;
+    }
+    await until(() => node.isConnected || !node.isUp, {
+      withinMs: this.of.plan.connectTimeoutMs,
+      signal: this.#giveUp.signal,
     });
+    this.#tellBegin(node, this.nowNs());
   }
 
   #second(): void {

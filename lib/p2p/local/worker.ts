@@ -12,7 +12,7 @@ const recordsEveryMs = 100;
 const snapshotEveryMs = 1_000;
 
 /**
- * Is one node of a local network. The parent's `begin` carries an instant of the real-time clock, in
+ * Is one node of a local network. The parent's `begin` carries instants of the real-time clock, in
  * nanoseconds since the origin of the job; `finish` ends the plan, and `stop` the node.
  *
  * @throws {HoldfastError} the node cannot begin.
@@ -50,7 +50,7 @@ export async function work(details: unknown, channel: WorkerChannel<NodeReport>)
   channel.receive((message) => {
     switch (message.type) {
       case "begin":
-        return node.begin(message.atNs);
+        return node.begin(message.atNs, message.untilNs);
       case "finish":
         return void node.finish().then(finished, stopped.reject);
       case "stop":

@@ -48,6 +48,7 @@ export class BroadcastNode implements RunningNode {
   private connecting: ReturnType<typeof setInterval> | undefined;
   private upkeep: ReturnType<typeof setInterval> | undefined;
   private turnEndNs = Infinity;
+  private planEndNs = Infinity;
   /** Those at the end: a report of the whole run tells of them. */
   private lastPeers: PeerCounts | undefined;
 
@@ -185,14 +186,17 @@ export class BroadcastNode implements RunningNode {
     }, pollMs);
   }
 
-  begin(atNs: number = this.clock.nowNs()): void {
+  begin(atNs: number = this.clock.nowNs(), untilNs = Infinity): void {
     clearInterval(this.connecting);
     if (this.phase !== "connecting" || this.explore !== undefined) return;
     this.phase = "running";
     this.usage.start();
     if (!this.broadcasts) return;
+    const { clock } = this;
+    // Half a microsecond before: rounding must not let the first message after it in.
+    if (untilNs < Infinity) this.planEndNs = clock.toMonotonic(untilNs) - 500;
     if (this.settings.mode === "rr") this.planTurn(atNs);
-    else this.broadcaster.plan({ startNs: this.clock.toMonotonic(atNs), endNs: Infinity });
+    else this.broadcaster.plan({ startNs: clock.toMonotonic(atNs), endNs: this.planEndNs });
     this.pacer.wake();
   }
 
@@ -203,7 +207,7 @@ export class BroadcastNode implements RunningNode {
     const startNs = this.clock.toMonotonic(Math.max(turn.startNs, fromNs));
     const endNs = this.clock.toMonotonic(turn.endNs);
     this.turnEndNs = endNs;
-    this.broadcaster.plan({ startNs, endNs });
+    this.broadcaster.plan({ startNs, endNs: Math.min(endNs, this.planEndNs) });
   }
 
   private step(atNs: number): number {
