@@ -3,6 +3,7 @@ import { doctorRows } from "../doctor/options.ts";
 import { reportRows } from "../results/options.ts";
 import { idRows } from "../p2p/id/options.ts";
 import { localRows } from "../p2p/local/options.ts";
+import { nodeRows } from "../p2p/node/options.ts";
 import { defaultEndpoints, serverRows } from "../server/options.ts";
 import type { Command } from "./command.ts";
 
@@ -160,6 +161,41 @@ const report: Command<typeof reportRows> = {
   load: () => import("../results/run.ts"),
 };
 
+const p2pNode: Command<typeof nodeRows> = {
+  name: "p2p node",
+  summary: "be one peer of a broadcast benchmark over libp2p",
+  arguments: {
+    name: "argument",
+    least: 0,
+    most: 0,
+    summary: [],
+  },
+  rows: nodeRows,
+  examples: [
+    {
+      purpose: "the first of three nodes, a message of 1 KiB every 10 ms from each",
+      line: "holdfast p2p node --id 0 --num-nodes 3 --heartbeat-millis 10 \\\n" +
+        "    --bootstrap /ip4/10.0.0.6/tcp/10000,/ip4/10.0.0.7/tcp/10000",
+    },
+    {
+      purpose: "messages of 64 KiB from node 1 alone, pushed over streams, for a minute",
+      line: "holdfast p2p node --id 0 --num-nodes 3 --mode one --broadcaster 1 \\\n" +
+        "    --message-size-bytes 64KiB --network-protocol reversed-sqmr --timeout 60 \\\n" +
+        "    --bootstrap /dns4/node-1/tcp/10000,/dns4/node-2/tcp/10000",
+    },
+    {
+      purpose: "how much node 0 can broadcast: sizes and rates until one is not sustained",
+      line: "holdfast p2p node --id 2 --num-nodes 3 --mode explore --broadcaster 0 \\\n" +
+        "    --explore-stop-at-limit --bootstrap /dns4/node-0/tcp/10000,/dns4/node-1/tcp/10000",
+    },
+    {
+      purpose: "the same settings for every node, from the environment",
+      line: "ID=0 NUM_NODES=3 BOOTSTRAP=/dns4/node-1/tcp/10000 holdfast p2p node",
+    },
+  ],
+  load: () => import("../p2p/node/run.ts"),
+};
+
 const p2pId: Command<typeof idRows> = {
   name: "p2p id",
   summary: "print the peer id of a node of the p2p benchmark",
@@ -221,6 +257,7 @@ export const commands: readonly Command[] = [
   client,
   doctor,
   report,
+  p2pNode,
   p2pLocal,
   p2pId,
 ] as readonly unknown[] as Command[];

@@ -49,8 +49,8 @@ export class BroadcastNode implements RunningNode {
   private upkeep: ReturnType<typeof setInterval> | undefined;
   private turnEndNs = Infinity;
   private planEndNs = Infinity;
-  /** Those at the end: a report of the whole run tells of them. */
-  private lastPeers: PeerCounts | undefined;
+  /** Those at the end of the plan, for a report of the whole run: others end a little earlier. */
+  private peersAtEnd: PeerCounts | undefined;
 
   /**
    * Builds the network and begins as the settings say.
@@ -233,7 +233,7 @@ export class BroadcastNode implements RunningNode {
   snapshot(): NodeSnapshot {
     const { settings, network, receiver, explore } = this;
     const atNs = Math.min(nowNs(), this.doneNs);
-    const peers = this.lastPeers ?? network.peers();
+    const peers = (this.phase === "done" ? this.peersAtEnd : undefined) ?? network.peers();
     const combination = explore?.combination;
     return {
       schemaVersion,
@@ -291,6 +291,7 @@ export class BroadcastNode implements RunningNode {
     const endNs = nowNs();
     this.broadcaster.end(endNs);
     this.phase = "draining";
+    this.peersAtEnd = this.network.peers();
     while (!this.broadcaster.isIdle && nowNs() - endNs < this.settings.drainMs * 1e6) {
       await Bun.sleep(pollMs);
     }
@@ -312,7 +313,7 @@ export class BroadcastNode implements RunningNode {
     this.pacer.stop();
     this.usage.end();
     const atNs = nowNs();
-    this.lastPeers = this.network.peers();
+    this.peersAtEnd ??= this.network.peers();
     await this.network.drop();
     this.broadcaster.networkEnded(atNs);
     this.doneNs = atNs;
