@@ -186,11 +186,8 @@ const p2pNode: Command<typeof nodeRows> = {
     {
       purpose: "how much node 0 can broadcast: sizes and rates until one is not sustained",
       line: "holdfast p2p node --id 2 --num-nodes 3 --mode explore --broadcaster 0 \\\n" +
-        "    --explore-stop-at-limit --bootstrap /dns4/node-0/tcp/10000,/dns4/node-1/tcp/10000",
-    },
-    {
-      purpose: "the same settings for every node, from the environment",
-      line: "ID=0 NUM_NODES=3 BOOTSTRAP=/dns4/node-1/tcp/10000 holdfast p2p node",
+        "    --explore-stop-at-limit \\\n" +
+        "    --bootstrap /dns4/node-0/tcp/10000,/dns4/node-1/tcp/10000",
     },
   ],
   load: () => import("../p2p/node/run.ts"),
