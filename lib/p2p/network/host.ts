@@ -7,7 +7,7 @@ import { peerIdOf, privateKeyOf } from "../identity.ts";
 import { ClockExchanges } from "../clock/clock_exchanges.ts";
 import { clockProtocol } from "../clock/clock_frames.ts";
 import { WallClock } from "../wall_clock.ts";
-import { listenAddress, parsePeerAddress } from "./addresses.ts";
+import { exampleAddress, listenAddress, parsePeerAddress } from "./addresses.ts";
 import type { Connection, Libp2p, PeerId, Stream } from "./libp2p_types.ts";
 import { Mesh } from "./mesh.ts";
 import { multiplexer } from "./multiplexer.ts";
@@ -108,8 +108,14 @@ export async function createHost(
   services: Services = {},
 ): Promise<Host> {
   const addresses = settings.bootstrap.map((text) => parsePeerAddress(text, settings.quic));
+  // @chainsafe/libp2p-quic 2.1.1 runs on Bun with libp2p 3.3, but its loader finds its native part
+  // in no executable, and `deno install` refuses it where one of its packages for other systems is
+  // missing from a registry.
   if (settings.quic) {
-    throw new UsageError("--quic: no QUIC transport of libp2p runs on this runtime; leave it out");
+    throw new UsageError(
+      "--quic: this build contains no QUIC transport of libp2p; leave it out, and give addresses " +
+        `such as ${exampleAddress(false)}`,
+    );
   }
   const nodeIds = new Map<string, number>();
   for (let id = 0; id < settings.numNodes; id++) nodeIds.set(await peerIdOf(id), id);

@@ -1,7 +1,8 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { HostLimitError } from "../../../lib/errors.ts";
+import { HostLimitError, UsageError } from "../../../lib/errors.ts";
 import { longestMessage } from "../../../lib/p2p/network/gossipsub/gossipsub.ts";
+import type { NetworkSettings } from "../../../lib/p2p/network/network.ts";
 import { fullMesh, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
 
 test("startGossipsub() carries messages of every size whole", async () => {
@@ -90,3 +91,21 @@ test("startGossipsub() says that a port is in use", async () => {
     );
   });
 }, 30_000);
+
+test("startGossipsub() refuses QUIC and addresses that are none", async () => {
+  const cases: [Partial<NetworkSettings>, RegExp][] = [
+    [{ quic: true, bootstrap: [] }, /--quic: this build contains no QUIC transport/],
+    [{ bootstrap: ["10.0.0.5:10000"] }, /is no address of a peer/],
+    [{ bootstrap: ["/ip4/10.0.0.5/udp/1/quic-v1"] }, /without --quic dials \/tcp/],
+    [{ bootstrap: ["/ip4/10.0.0.5/tcp/1/p2p/12D3"] }, /12D3/],
+    [{ bootstrap: ["/unix/a"] }, /starts with no ip4/],
+  ];
+  for (const [changes, message] of cases) {
+    const [node] = gossipNodes(1, changes);
+    await assert.rejects(
+      async () => await node?.start(),
+      (error) => error instanceof UsageError && message.test(error.message),
+      JSON.stringify(changes),
+    );
+  }
+});
