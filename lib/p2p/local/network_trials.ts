@@ -23,6 +23,7 @@ export class NetworkTrials {
   /** Number of the first trial's period. */
   readonly firstPeriod: number;
   readonly #plan: NetworkPlan;
+  readonly #protocol: NetworkProtocol;
   readonly #originSeconds: number;
   readonly #figures = new Map<number, DeliveryFigures>();
   /** Trials whose books are closed. */
@@ -30,6 +31,7 @@ export class NetworkTrials {
 
   constructor(plan: NetworkPlan, protocol: NetworkProtocol, originSeconds: number) {
     this.#plan = plan;
+    this.#protocol = protocol;
     this.#originSeconds = originSeconds;
     this.clock = new ExploreClock(plan.explore, originSeconds);
     this.combinations = explorePlan(plan.explore, mostBytes(protocol));
@@ -94,7 +96,12 @@ export class NetworkTrials {
         emptyFigures(this.#plan.numNodes);
       const run = this.clock.runOf(this.firstPeriod + number);
       const seconds = (Math.min(run.endNs, endNs || Infinity) - run.startNs) / 1e9;
-      return trialOf(number, combination, { figures, trials, seconds }, this.#plan.numNodes);
+      // Where every message is for one node alone, the gaps at the others are nothing that pends.
+      const pending = this.#protocol === "sqmr"
+        ? 0
+        : trials.reduce((total, trial) => total + trial.pending, 0);
+      const said = { figures, trials, seconds, pending };
+      return trialOf(number, combination, said, this.#plan.numNodes);
     });
   }
 
@@ -107,17 +114,17 @@ export class NetworkTrials {
 function trialOf(
   number: number,
   combination: Combination,
-  { figures, trials, seconds }: {
+  { figures, trials, seconds, pending }: {
     readonly figures: DeliveryFigures;
     readonly trials: readonly ExploreTrial[];
     readonly seconds: number;
+    readonly pending: number;
   },
   numNodes: number,
 ): NetworkTrial {
   const { counts, reachCounts } = figures;
   const broadcast = trials.find((trial) => trial.broadcast.due > 0)?.broadcast ??
     emptyBroadcastCounts();
-  const pending = trials.reduce((total, trial) => total + trial.pending, 0);
   const complete = trials.filter(({ isComplete }) => isComplete).length;
   // Every other node had these; where a message is for one node, that one.
   const everywhere = reachCounts.at(-1)!.reached;
