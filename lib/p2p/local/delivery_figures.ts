@@ -77,3 +77,30 @@ export function addFigures(to: DeliveryFigures, added: DeliveryFigures): void {
   to.delay.add(added.delay);
   to.negativeDelay.add(added.negativeDelay);
 }
+
+/**
+ * Counts how long a message took to reach each share of its receivers.
+ *
+ * @param delaysNs ascending; the first `had` of them count.
+ * @param unknown receivers of which it is not known whether they had it.
+ */
+export function settleReach(
+  { reach, reachCounts }: DeliveryFigures,
+  delaysNs: Float64Array,
+  had: number,
+  unknown: number,
+  receivers: number,
+): void {
+  for (let index = 0; index < reachShares.length; index++) {
+    const needed = Math.ceil(reachShares[index]! * receivers);
+    const counts = reachCounts[index]!;
+    if (had >= needed) {
+      counts.reached++;
+      reach[index]!.record(delaysNs[needed - 1]!);
+    } else if (had + unknown >= needed) {
+      counts.unknown++;
+    } else {
+      counts.notReached++;
+    }
+  }
+}

@@ -1,5 +1,5 @@
 import type { Histogram } from "../../stats/histogram.ts";
-import { type DeliveryFigures, emptyFigures, reachShares } from "./delivery_figures.ts";
+import { type DeliveryFigures, emptyFigures, settleReach } from "./delivery_figures.ts";
 import type { NodeOutages } from "./node_outages.ts";
 
 /** Bytes that the messages of a ledger may take. */
@@ -40,8 +40,6 @@ export class DeliveryLedger implements DeliveryFigures {
   readonly #receiversEach: number;
   readonly #outages: NodeOutages;
   readonly #maxMessages: number;
-  /** How many receivers make up each share. */
-  readonly #reachSizes: readonly number[];
 
   /** Messages are numbered as they become known; those from `first` to below `next` are remembered. */
   #first = 0;
@@ -69,7 +67,6 @@ export class DeliveryLedger implements DeliveryFigures {
     this.#receiversEach = receiversEach;
     this.#outages = outages;
     this.#maxMessages = maxMessages ?? Math.floor(maxBytes / (bytesPerMessage + 8 * nodes));
-    this.#reachSizes = reachShares.map((share) => Math.ceil(share * receiversEach));
     const figures = emptyFigures(nodes);
     this.counts = figures.counts;
     this.nodes = figures.nodes;
@@ -246,23 +243,11 @@ export class DeliveryLedger implements DeliveryFigures {
   }
 
   #settleReach(slot: number, unknown: number): void {
-    const had = this.#had[slot]!;
     const from = slot * this.#nodes;
+    for (let node = 0; node < this.#nodes; node++) this.#sorted[node] = this.#delays[from + node]!;
     // NaN sorts behind every number.
-    const sorted = this.#sorted;
-    for (let node = 0; node < this.#nodes; node++) sorted[node] = this.#delays[from + node]!;
-    sorted.sort();
-    for (const [share, size] of this.#reachSizes.entries()) {
-      const counts = this.reachCounts[share]!;
-      if (had >= size) {
-        counts.reached++;
-        this.reach[share]!.record(sorted[size - 1]!);
-      } else if (had + unknown >= size) {
-        counts.unknown++;
-      } else {
-        counts.notReached++;
-      }
-    }
+    this.#sorted.sort();
+    settleReach(this, this.#sorted, this.#had[slot]!, unknown, this.#receiversEach);
   }
 
   #makeRoom(): void {

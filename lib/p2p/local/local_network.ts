@@ -3,16 +3,16 @@ import { formatElapsed } from "../../stats/figures.ts";
 import type { RunIdentity } from "../../stats/snapshot.ts";
 import type { WorkerLimits } from "../../workers/worker_process.ts";
 import type { NetworkProtocol } from "../network/network.ts";
-import type { BroadcastNodeSettings } from "../node/node_settings.ts";
-import { freePorts } from "./free_ports.ts";
 import { NetworkBooks } from "./network_books.ts";
-import { loopback, type NetworkPlan, receiversEach } from "./network_plan.ts";
+import { type NetworkPlan, receiversEach } from "./network_plan.ts";
 import { snapshotOf } from "./network_state.ts";
 import { NetworkTrials } from "./network_trials.ts";
+import { NodeJobs } from "./node_jobs.ts";
 import { NodeOutages } from "./node_outages.ts";
 import { NodeProcess } from "./node_process.ts";
-import type { NodeJob, NodeReport } from "./node_report.ts";
+import type { NodeReport } from "./node_report.ts";
 import { OutageLog } from "./outage_log.ts";
+import { RunClock } from "./run_clock.ts";
 import type { RunFolder } from "./run_folder.ts";
 import type { NetworkPhase, NetworkSnapshot } from "./snapshot.ts";
 import { until } from "./until.ts";
@@ -51,31 +51,28 @@ export class LocalNetwork {
   phase: NetworkPhase = "starting";
   interrupted = false;
   fullMeshAfterMs = NaN;
-  /** When the first message was due, in the nodes' nanoseconds; NaN: not yet. */
-  beginNs = NaN;
-  /** When the plan was over. */
-  endNs = NaN;
-  readonly #originSeconds: number;
-  readonly #startedMs = performance.now();
-  readonly #ports: readonly number[];
+  readonly clock = new RunClock();
+  readonly #jobs: NodeJobs;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Starts that are under way. */
   readonly #starting = new Set<Promise<unknown>>();
   readonly #giveUp = new AbortController();
-  #endedMs = NaN;
 
   /** @throws {HostLimitError} there are not enough free ports. */
   constructor(of: LocalNetworkSettings) {
     this.of = of;
     const { plan, protocol } = of;
-    const { numNodes, firstPort } = plan;
-    this.#originSeconds = Math.floor(Date.now() / 1000);
-    this.#ports = firstPort === undefined
-      ? freePorts(numNodes, loopback)
-      : Array.from({ length: numNodes }, (_, id) => firstPort + id);
+    const { numNodes } = plan;
     this.trials = plan.mode === "explore"
-      ? new NetworkTrials(plan, protocol, this.#originSeconds)
+      ? new NetworkTrials(plan, protocol, this.clock.originSeconds)
       : undefined;
+    this.#jobs = new NodeJobs({
+      plan,
+      protocol,
+      run: of.run,
+      originSeconds: this.clock.originSeconds,
+      exploreFirstPeriod: this.trials?.firstPeriod,
+    });
     const outages = new NodeOutages(numNodes);
     const { trials } = this;
     this.books = new NetworkBooks({
@@ -92,22 +89,6 @@ export class LocalNetwork {
         text: (node, text) => of.folder.log(node.id, text),
         ended: (node, reason, isPlanned) => this.#ended(node, reason, isPlanned),
       }, { ...of.limits ?? usualLimits, signal: this.#giveUp.signal }));
-  }
-
-  get elapsedMs(): number {
-    return (Number.isNaN(this.#endedMs) ? performance.now() : this.#endedMs) - this.#startedMs;
-  }
-
-  /** How much of the plan is over. */
-  get runningMs(): number {
-    if (Number.isNaN(this.beginNs)) return 0;
-    const untilNs = Number.isNaN(this.endNs) ? this.nowNs() : this.endNs;
-    return Math.max(0, (untilNs - this.beginNs) / 1e6);
-  }
-
-  /** Nanoseconds since the run's origin by the real-time clock, to the millisecond. */
-  nowNs(): number {
-    return (Date.now() - this.#originSeconds * 1000) * 1e6;
   }
 
   snapshot(): NetworkSnapshot {
@@ -140,7 +121,7 @@ export class LocalNetwork {
       }
       await this.#stop();
       this.phase = "done";
-      this.#endedMs = performance.now();
+      this.clock.stop();
       this.of.second(this.snapshot());
     } finally {
       clearInterval(seconds);
@@ -181,7 +162,7 @@ export class LocalNetwork {
 
   /** @throws {HoldfastError} it could not be started. */
   async #start(node: NodeProcess): Promise<void> {
-    const starting = node.start(this.#jobOf(node.id));
+    const starting = node.start(this.#jobs.of(node.id));
     this.#starting.add(starting);
     try {
       await starting;
@@ -195,51 +176,20 @@ export class LocalNetwork {
     }
   }
 
-  #jobOf(id: number): NodeJob {
-    const { plan, protocol, run } = this.of;
-    const settings: Omit<BroadcastNodeSettings, "note"> = {
-      run,
-      nodeId: id,
-      numNodes: plan.numNodes,
-      protocol,
-      listenHost: loopback,
-      listenPort: this.#ports[id]!,
-      bootstrap: this.#ports.map((port) => `/ip4/${loopback}/tcp/${port}`),
-      quic: false,
-      mode: plan.mode,
-      broadcaster: plan.broadcaster,
-      messageBytes: plan.messageBytes,
-      heartbeatMs: plan.heartbeatMs,
-      roundSeconds: plan.roundSeconds,
-      explore: plan.explore,
-      bufferSize: plan.bufferSize,
-      originSeconds: this.#originSeconds,
-      begin: "told",
-      connectTimeoutMs: plan.connectTimeoutMs,
-      drainMs: plan.drainMs,
-      ...(this.trials === undefined ? {} : { exploreFirstPeriod: this.trials.firstPeriod }),
-    };
-    const metricPort = plan.metricPorts?.[id];
-    return {
-      settings,
-      metrics: metricPort === undefined ? undefined : { hostname: loopback, port: metricPort },
-    };
-  }
-
   #begin(): void {
     const { kill } = this.of.plan;
-    const nowNs = this.nowNs();
-    this.beginNs = this.trials?.beginNs ?? nowNs + leadMs * 1e6;
-    for (const node of this.nodes) this.#tellBegin(node, this.beginNs);
+    const nowNs = this.clock.nowNs();
+    this.clock.beginNs = this.trials?.beginNs ?? nowNs + leadMs * 1e6;
+    for (const node of this.nodes) this.#tellBegin(node, this.clock.beginNs);
     this.phase = "running";
     if (kill === undefined) return;
-    this.#later((this.beginNs - nowNs) / 1e6 + kill.atMs, () => {
+    this.#later((this.clock.beginNs - nowNs) / 1e6 + kill.atMs, () => {
       for (const id of kill.nodes) void this.nodes[id]!.kill();
     });
   }
 
   #tellBegin(node: NodeProcess, atNs: number): void {
-    const untilNs = this.beginNs + this.of.plan.durationMs * 1e6;
+    const untilNs = this.clock.beginNs + this.of.plan.durationMs * 1e6;
     node.send({ type: "begin", atNs, untilNs });
   }
 
@@ -253,9 +203,9 @@ export class LocalNetwork {
 
   #isOver(): boolean {
     const { plan } = this.of;
-    if (this.#isDeserted() || this.runningMs >= plan.durationMs) return true;
+    if (this.#isDeserted() || this.clock.runningMs >= plan.durationMs) return true;
     if (this.trials === undefined) return false;
-    this.trials.settle(this.books, this.nowNs());
+    this.trials.settle(this.books, this.clock.nowNs());
     return this.trials.areAllSettled || (plan.stopsAtLimit && this.#hasMetLimit());
   }
 
@@ -272,7 +222,7 @@ export class LocalNetwork {
   async #finish(): Promise<void> {
     const { drainMs } = this.of.plan;
     this.phase = "draining";
-    this.endNs = Math.max(this.beginNs, this.nowNs());
+    this.clock.endNs = Math.max(this.clock.beginNs, this.clock.nowNs());
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     for (const node of this.nodes) node.send({ type: "finish" });
@@ -293,24 +243,24 @@ export class LocalNetwork {
       this.of.note(`node ${node.id} (pid ${node.pid}) does not end, and is killed`);
       node.fail("did not end when it was told to");
     }
-    this.trials?.settleBegun(this.books, this.endNs);
+    this.trials?.settleBegun(this.books, this.clock.endNs);
     this.books.settleUpTo(Infinity);
   }
 
   #received(node: NodeProcess, report: NodeReport): void {
     this.outages.records(node.id, report.records);
     this.books.record(node.id, report.records);
-    this.outages.look(node, this.nowNs());
+    this.outages.look(node, this.clock.nowNs());
     if (Number.isNaN(this.fullMeshAfterMs) && this.nodes.every((each) => each.isConnected)) {
-      this.fullMeshAfterMs = this.elapsedMs;
+      this.fullMeshAfterMs = this.clock.elapsedMs;
     }
   }
 
   #ended(node: NodeProcess, reason: string, isPlanned: boolean): void {
     const { note, plan } = this.of;
-    const nowNs = this.nowNs();
+    const nowNs = this.clock.nowNs();
     this.outages.down(node, { reason, isPlanned, atNs: nowNs });
-    const when = formatElapsed(this.runningMs);
+    const when = formatElapsed(this.clock.runningMs);
     const restartMs = isPlanned ? plan.kill?.restartAfterMs : undefined;
     note(
       isPlanned
@@ -327,7 +277,7 @@ export class LocalNetwork {
 
   /** It broadcasts again when it is in the mesh again. */
   async #startAgain(node: NodeProcess): Promise<void> {
-    this.outages.started(node, this.nowNs());
+    this.outages.started(node, this.clock.nowNs());
     try {
       await this.#start(node);
     } catch (error) {
@@ -339,7 +289,7 @@ export class LocalNetwork {
       withinMs: this.of.plan.connectTimeoutMs,
       signal: this.#giveUp.signal,
     });
-    this.#tellBegin(node, this.nowNs());
+    this.#tellBegin(node, this.clock.nowNs());
   }
 
   #second(): void {

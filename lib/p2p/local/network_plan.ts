@@ -1,16 +1,12 @@
 import { UsageError } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
-import { formatBytes } from "../../stats/figures.ts";
 import { explorePlan, type ExploreSettings } from "../explore_plan.ts";
-import { headerBytes } from "../message.ts";
+import { largestMessageBytes, requireMessageSize } from "../message_sizes.ts";
 import type { Mode } from "../mode.ts";
 import type { NetworkProtocol } from "../network/network.ts";
 import { freePorts } from "./free_ports.ts";
 import type { LocalSettings } from "./options.ts";
 
-/** Responses of SQMR are at most this long. */
-const mostSqmrBytes = 2 ** 20;
-const mostGossipsubBytes = 4 * 2 ** 20;
 /** All nodes are on this host. */
 export const loopback = "127.0.0.1";
 const usualDurationMs = 30_000;
@@ -76,9 +72,11 @@ export function planOf(
     // What is sustained shows on all nodes together only.
     stopsAtLimit: false,
   };
-  if (mode !== "explore") requireSize(settings.messageBytes, protocols);
+  if (mode !== "explore") {
+    for (const protocol of protocols) requireMessageSize(settings.messageBytes, protocol);
+  }
   const combinations = mode === "explore"
-    ? explorePlan(explore, Math.min(...protocols.map(mostBytes))).length
+    ? explorePlan(explore, Math.min(...protocols.map(largestMessageBytes))).length
     : 0;
   const durationMs = settings.durationMs ?? (mode === "explore" ? Infinity : usualDurationMs);
   const kill = killPlan(settings);
@@ -97,11 +95,6 @@ export function planOf(
     stopsAtLimit: settings.exploreStopAtLimit,
     ...{ durationMs, drainMs, connectTimeoutMs, staggerMs, kill },
   };
-}
-
-/** Of a whole message. */
-export function mostBytes(protocol: NetworkProtocol): number {
-  return protocol === "gossipsub" ? mostGossipsubBytes : mostSqmrBytes;
 }
 
 /** How many nodes are to have each message. */
@@ -136,19 +129,5 @@ function requirePorts(option: string, first: number | undefined, numNodes: numbe
   if (first === undefined || first + numNodes - 1 <= lastPort) return;
   throw new UsageError(
     `${option} ${first} leaves no ports for ${numNodes} nodes; the last one there is is ${lastPort}`,
-  );
-}
-
-function requireSize(bytes: number, protocols: readonly NetworkProtocol[]): void {
-  if (bytes < headerBytes) {
-    throw new UsageError(
-      `--message-size-bytes ${bytes}: the header alone has ${headerBytes} bytes, so that is the least`,
-    );
-  }
-  const narrow = protocols.find((protocol) => bytes > mostBytes(protocol));
-  if (narrow === undefined) return;
-  throw new UsageError(
-    `--message-size-bytes ${bytes}: ${narrow} carries at most ${mostBytes(narrow)} bytes ` +
-      `(${formatBytes(mostBytes(narrow))})`,
   );
 }

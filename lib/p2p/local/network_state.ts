@@ -18,7 +18,7 @@ import type { NetworkBroadcastCounts, NetworkSnapshot, NodeReportRow } from "./s
 
 /** Everything that is known of a network now. What nodes count themselves is a second old at most. */
 export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
-  const { of: { plan, protocol, run }, nodes, books, trials } = network;
+  const { of: { plan, protocol, run }, nodes, books, trials, clock } = network;
   const figures = books.figures();
   const [reach50, reach99, reach100] = figures.reach;
   const all = nodes.flatMap(snapshotsOf);
@@ -31,7 +31,7 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
   for (const snapshot of all) {
     for (const type of networkEventTypes) events[type] += snapshot.events[type];
   }
-  const combination = trials?.combinationAt(network.nowNs()) ?? plan;
+  const combination = trials?.combinationAt(clock.nowNs()) ?? plan;
   const isForAll = receiversEach(protocol, plan.numNodes) === plan.numNodes - 1;
   return {
     schemaVersion,
@@ -43,11 +43,11 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     broadcaster: plan.broadcaster,
     messageBytes: combination.messageBytes,
     heartbeatMs: combination.heartbeatMs,
-    phase: network.phase === "running" && trials?.isTrying(network.nowNs()) === false
+    phase: network.phase === "running" && trials?.isTrying(clock.nowNs()) === false
       ? "cool-down"
       : network.phase,
-    elapsedMs: network.elapsedMs,
-    runningMs: network.runningMs,
+    elapsedMs: clock.elapsedMs,
+    runningMs: clock.runningMs,
     plannedMs: plan.durationMs,
     interrupted: network.interrupted,
     fullMeshAfterMs: network.fullMeshAfterMs,
@@ -66,13 +66,15 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
       lateness: merged("lateness"),
       ping: merged("ping"),
     },
-    nodes: nodes.map((node) => rowOf(node, figures.nodes[node.id]!, books.inFlightTo(node.id))),
-    outages: network.outages.reports(network.beginNs),
+    nodes: nodes.map((node) =>
+      rowOf(node, figures.nodes[node.id]!, books.inFlightTo(node.id), plan.numNodes - 1)
+    ),
+    outages: network.outages.reports(clock.beginNs),
     events,
     ...(trials === undefined ? {} : {
       explore: {
         planned: trials.combinations.length,
-        trials: trials.results(nodes.map(trialsOf), network.endNs),
+        trials: trials.results(nodes.map(trialsOf), clock.endNs),
       },
     }),
     verdict: undefined,
@@ -115,7 +117,12 @@ function broadcastOf(
   return total;
 }
 
-function rowOf(node: NodeProcess, books: NodeDeliveries, pending: number): NodeReportRow {
+function rowOf(
+  node: NodeProcess,
+  books: NodeDeliveries,
+  pending: number,
+  others: number,
+): NodeReportRow {
   const snapshots = snapshotsOf(node);
   const last = snapshots.at(-1);
   const p99Of = (packed: PackedHistogram | undefined) => {
@@ -132,8 +139,12 @@ function rowOf(node: NodeProcess, books: NodeDeliveries, pending: number): NodeR
     peerId: last?.peerId ?? "",
     ...(node.url === undefined ? {} : { url: node.url }),
     starts: node.starts,
-    peers: node.isUp ? last?.peers.connected ?? 0 : 0,
-    mostPeers: Math.max(0, ...snapshots.map(({ mostPeers }) => mostPeers)),
+    peers: node.isConnected ? others : node.isUp ? last?.peers.connected ?? 0 : 0,
+    // As far as a node looked, which is once a second.
+    mostPeers: Math.max(
+      node.isConnected ? others : 0,
+      ...snapshots.map(({ mostPeers }) => mostPeers),
+    ),
     due: snapshots.reduce((total, { broadcast }) => total + broadcast.due, 0),
     ...{ sent, delivered, missed, missedWhileDown, unknown, duplicated, outOfOrder },
     pending,

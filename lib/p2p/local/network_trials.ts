@@ -1,11 +1,12 @@
 import { summarize } from "../../stats/histogram_summary.ts";
 import { ExploreClock } from "../explore_clock.ts";
 import { type Combination, explorePlan, throughputOf } from "../explore_plan.ts";
+import { largestMessageBytes } from "../message_sizes.ts";
 import type { NetworkProtocol } from "../network/network.ts";
 import { emptyBroadcastCounts, type ExploreTrial } from "../snapshot.ts";
 import { type DeliveryFigures, emptyFigures } from "./delivery_figures.ts";
 import type { NetworkBooks } from "./network_books.ts";
-import { mostBytes, type NetworkPlan } from "./network_plan.ts";
+import type { NetworkPlan } from "./network_plan.ts";
 import type { NetworkTrial } from "./snapshot.ts";
 
 const sustainedShare = 0.999;
@@ -34,7 +35,7 @@ export class NetworkTrials {
     this.#protocol = protocol;
     this.#originSeconds = originSeconds;
     this.clock = new ExploreClock(plan.explore, originSeconds);
-    this.combinations = explorePlan(plan.explore, mostBytes(protocol));
+    this.combinations = explorePlan(plan.explore, largestMessageBytes(protocol));
     const readyMs = startMs + plan.numNodes * (startMsEach + plan.staggerMs);
     this.firstPeriod = this.clock.firstPeriodFrom(readyMs * 1e6);
   }
