@@ -18,7 +18,11 @@ interface FrameSender {
   sendFrame(header: { type: number; flag: number; length: number }, data?: Uint8ArrayList): boolean;
 }
 
-/** Yamux, with a bound on the length of its frames that peers of other libraries hold to. */
+/**
+ * Yamux, with a bound on the length of its frames that peers of other libraries hold to, and without
+ * the exception that nobody can catch: the library opens a stream in a microtask of its own, and that
+ * throws where the connection has ended meanwhile.
+ */
 export function multiplexer(settings: Parameters<typeof yamux>[0]): Yamux {
   const create = yamux(settings);
   return () => {
@@ -26,20 +30,26 @@ export function multiplexer(settings: Parameters<typeof yamux>[0]): Yamux {
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       const muxer = createStreamMuxer(connection);
-      boundFrames(muxer);
+      mend(muxer);
       return muxer;
     };
     return factory;
   };
 }
 
-function boundFrames(muxer: Muxer): void {
+function mend(muxer: Muxer): void {
   const sender = muxer as unknown as FrameSender;
   const sendFrame = sender.sendFrame.bind(muxer);
   sender.sendFrame = (header, data) => {
-    if (header.type !== dataFrame || data === undefined || data.byteLength <= mostFrameBytes) {
-      return sendFrame(header, data);
+    if (header.type !== dataFrame || data === undefined) {
+      try {
+        return sendFrame(header, data);
+      } catch {
+        // The connection has ended, and with it all of its streams, each of which is told so.
+        return false;
+      }
     }
+    if (data.byteLength <= mostFrameBytes) return sendFrame(header, data);
     let canSendMore = true;
     for (let start = 0; start < data.byteLength; start += mostFrameBytes) {
       const part = data.sublist(start, Math.min(start + mostFrameBytes, data.byteLength));

@@ -56,6 +56,8 @@ export interface RustSummary {
     readonly requested: number;
     readonly invalid: number;
   };
+  /** With `--print-delays`: from when messages were due to their arrival. */
+  readonly delaysNs?: readonly number[];
 }
 
 /** A line that a node prints; which fields it has depends on the event. */
@@ -75,6 +77,8 @@ export interface RustEvent {
   readonly protocol?: string;
   readonly protocols?: readonly string[];
   readonly roundTripNs?: number;
+  /** Why a connection broke. */
+  readonly cause?: string;
 }
 
 /** A node by rust-libp2p in a process of its own. Leaving its scope kills it. */

@@ -21,8 +21,10 @@ class Sink extends EventTarget {
   readonly status = "open";
   readonly log = log;
   readonly sent: Uint8Array[] = [];
+  hasEnded = false;
 
   send(bytes: { subarray(): Uint8Array }): boolean {
+    if (this.hasEnded) throw new Error("the connection has ended");
     this.sent.push(bytes.subarray());
     return true;
   }
@@ -70,4 +72,17 @@ test("multiplexer() sends no frame longer than peers of other libraries take", a
   assert.deepEqual(Buffer.concat(bodies), Buffer.from(message));
   // Opened once.
   assert.deepEqual(flags.filter((flag) => flag !== 0), [1]);
+});
+
+test("multiplexer() lets a stream be opened whose connection ends meanwhile", async () => {
+  const sink = new Sink();
+  const muxer = multiplexer({ enableKeepAlive: false })().createStreamMuxer(
+    sink as unknown as MultiaddrConnection,
+  );
+  const opened = muxer.createStream();
+  sink.hasEnded = true;
+  const stream = await opened;
+  // An exception in a microtask of the library would fail this test here.
+  await Bun.sleep(1);
+  assert.throws(() => stream.send(new Uint8Array(10)), /the connection has ended/);
 });

@@ -197,7 +197,10 @@ impl Node {
                 },
             }
         }
-        println!("{}", self.counts.summary(self.options.id, &self.registry));
+        let Options {
+            id, print_delays, ..
+        } = self.options;
+        println!("{}", self.counts.summary(id, &self.registry, print_delays));
     }
 
     fn on_command(&mut self, line: &str) {
@@ -386,8 +389,13 @@ impl Node {
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 num_established: 0,
+                cause,
                 ..
             } => {
+                if let Some(cause) = cause {
+                    let cause = text(&format!("{cause:?}"));
+                    println!("{{\"event\":\"broken\",\"peer\":\"{peer_id}\",\"cause\":{cause}}}");
+                }
                 self.connected.retain(|peer| *peer != peer_id);
                 self.kept.remove(&peer_id);
                 self.print_peer("disconnected", &peer_id, self.connected.len());

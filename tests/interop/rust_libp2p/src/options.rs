@@ -40,6 +40,8 @@ pub struct Options {
     pub query_version: String,
     /// One line for each message received.
     pub print_messages: bool,
+    /// All delays in the summary, not their percentiles alone.
+    pub print_delays: bool,
 }
 
 impl Options {
@@ -59,11 +61,13 @@ impl Options {
             serve_versions: vec!["1.0.0".into(), "0.1.0".into()],
             query_version: "0.1.0".into(),
             print_messages: false,
+            print_delays: false,
         };
         let mut arguments = arguments;
         while let Some(name) = arguments.next() {
             match name.as_str() {
                 "--print-messages" => options.print_messages = true,
+                "--print-delays" => options.print_delays = true,
                 "--unsigned" => options.unsigned = true,
                 _ => {
                     let value = arguments.next();

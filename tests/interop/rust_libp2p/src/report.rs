@@ -67,7 +67,7 @@ impl Counts {
         Some((header, delay_ns))
     }
 
-    pub fn summary(&mut self, id: u64, registry: &Registry) -> String {
+    pub fn summary(&mut self, id: u64, registry: &Registry, with_delays: bool) -> String {
         let senders = self.senders.iter().map(|(id, sender)| {
             let unique = sender.indices.len();
             let Sender {
@@ -83,11 +83,16 @@ impl Counts {
             )
         });
         let senders = senders.collect::<Vec<_>>().join(",");
+        let delays = if with_delays {
+            format!(",\"delaysNs\":{:?}", self.delays_ns)
+        } else {
+            String::new()
+        };
         format!(
             "{{\"event\":\"summary\",\"id\":{id},\"due\":{},\"sent\":{},\"dropped\":{{{}}},\
              \"received\":{},\"receivedBytes\":{},\"malformed\":{},\"senders\":{{{senders}}},\
              \"delay\":{},\"lateness\":{},\"emptyQueries\":{},\"queriesEnded\":{},\
-             \"responses\":{},\"responseBytes\":{},\"errors\":{{{}}},\"gossipsub\":{}}}",
+             \"responses\":{},\"responseBytes\":{},\"errors\":{{{}}},\"gossipsub\":{}{delays}}}",
             self.due,
             self.sent,
             counters(&self.dropped),
