@@ -13,12 +13,18 @@ import {
 } from "./snapshot.ts";
 import type { WallClock } from "./wall_clock.ts";
 
+/**
+ * However few messages that is: `explore` asks for 4 MiB every millisecond, and the default buffer of
+ * 100,000 of those would be more memory than a host has.
+ */
+const mostOutstandingBytes = 256 * 2 ** 20;
+
 /** Publishing goes on for so long at most before the event loop turns: peers are served between. */
 const longestStepNs = 5e6;
 
 export interface BroadcasterSettings {
   readonly nodeId: number;
-  /** Messages that may be on their way into the network at the same time. */
+  /** Messages that may be on their way into the network at the same time; 256 MiB at most. */
   readonly bufferSize: number;
   readonly clock: WallClock;
   readonly durations: Pick<NodeDurations, "sendDelay" | "lateness">;
@@ -106,7 +112,9 @@ export class Broadcaster {
     this.taken++;
     counts.due++;
     settings.durations.lateness.record(atNs - intendedNs);
-    if (outstanding.count >= settings.bufferSize) {
+    const isFull = outstanding.count >= settings.bufferSize ||
+      outstanding.count * message.length >= mostOutstandingBytes;
+    if (isFull) {
       counts.dropped.all_queues_full++;
       return;
     }

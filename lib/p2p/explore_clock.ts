@@ -14,12 +14,15 @@ const longestDrainSeconds = 5;
  */
 export class ExploreClock {
   readonly periodSeconds: number;
+  /** What a network is left to be built in before a run begins, at least. */
+  readonly buildingNs: number;
 
   constructor(
     private readonly settings: Pick<ExploreSettings, "runSeconds" | "coolDownSeconds">,
     private readonly originSeconds: number,
   ) {
     this.periodSeconds = settings.runSeconds + settings.coolDownSeconds;
+    this.buildingNs = Math.min(settings.coolDownSeconds / 2, longestDrainSeconds) * 1e9;
   }
 
   /** Number of the period that goes on at an instant. */
@@ -51,7 +54,7 @@ export class ExploreClock {
 
   /** When the network state of a period is dropped. */
   resetNs(period: number): number {
-    const { coolDownSeconds } = this.settings;
-    return this.runOf(period).endNs + Math.min(coolDownSeconds / 2, longestDrainSeconds) * 1e9;
+    return this.runOf(period).endNs +
+      Math.min(this.settings.coolDownSeconds / 2, longestDrainSeconds) * 1e9;
   }
 }

@@ -171,3 +171,14 @@ test("plannedCount() is what step() publishes", () => {
   }
   assert.equal(plannedCount({ startNs: 5, endNs: 5 }, 1), 0);
 });
+
+test("Broadcaster lets 256 MiB be on their way, however many messages it may", () => {
+  const { broadcaster, published } = broadcasting(1, 1e9);
+  broadcaster.setLoad({ messageBytes: 2 ** 22, heartbeatNs: 1 * ms });
+  const startNs = nowNs() - 100 * ms;
+  broadcaster.plan({ startNs, endNs: startNs + 80 * ms });
+  while (broadcaster.step(nowNs()) !== Infinity);
+  assert.equal(published.length, 64);
+  assert.equal(broadcaster.totalCounts().dropped.all_queues_full, 16);
+  isBalanced(broadcaster.totalCounts());
+});

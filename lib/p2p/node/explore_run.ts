@@ -25,7 +25,7 @@ export interface ExploredNode {
   readonly broadcasterId: number;
   readonly runSeconds: number;
   readonly stopsAtLimit: boolean;
-  /** The period of the first trial; the next one to begin if undefined. */
+  /** The period of the first trial; the next one that leaves time to connect if undefined. */
   readonly firstPeriod: number | undefined;
   /** The broadcaster has something new to do. */
   wake(): void;
@@ -47,7 +47,8 @@ export class ExploreRun {
 
   constructor(private readonly node: ExploredNode) {
     const { clock, wallClock } = node;
-    this.firstPeriod = node.firstPeriod ?? clock.firstPeriodFrom(wallClock.nowNs());
+    this.firstPeriod = node.firstPeriod ??
+      clock.firstPeriodFrom(wallClock.nowNs() + clock.buildingNs);
     this.prepare(Math.max(0, clock.periodAt(wallClock.nowNs()) - this.firstPeriod));
   }
 

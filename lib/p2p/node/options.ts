@@ -135,7 +135,7 @@ const sharedRows = inCapitals({
     kind: countBetween(1, 100_000_000),
     default: 100_000,
     category: "Network",
-    summary: "messages that may wait in either direction; more are dropped and counted",
+    summary: "messages that may wait in either direction (256 MiB at most), then dropped",
   }),
   timeoutSeconds: row({
     name: "timeout",
