@@ -1,5 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
+import { formatDuration } from "../../options/duration.ts";
 import { explorePlan, type ExploreSettings } from "../explore_plan.ts";
 import { largestMessageBytes, requireMessageSize } from "../message_sizes.ts";
 import type { Mode } from "../mode.ts";
@@ -78,12 +79,12 @@ export function planOf(
   const combinations = mode === "explore"
     ? explorePlan(explore, Math.min(...protocols.map(largestMessageBytes))).length
     : 0;
-  const durationMs = settings.durationMs ?? (mode === "explore" ? Infinity : usualDurationMs);
+  const durationMs = durationOf(settings);
   const kill = killPlan(settings);
   if (kill !== undefined && kill.atMs >= durationMs) {
     throw new UsageError(
-      `--at ${kill.atMs / 1000}s is not before the end of the run (--duration ` +
-        `${durationMs / 1000}s); nothing would be killed`,
+      `--at ${formatDuration(kill.atMs)} is not before the end of the run, ` +
+        `${formatDuration(durationMs)} after its begin; nothing would be killed`,
     );
   }
   const { messageBytes, heartbeatMs, roundSeconds, bufferSize, firstPort } = settings;
@@ -100,6 +101,12 @@ export function planOf(
 /** How many nodes are to have each message. */
 export function receiversEach(protocol: NetworkProtocol, numNodes: number): number {
   return protocol === "sqmr" ? 1 : numNodes - 1;
+}
+
+function durationOf({ durationMs, timeoutSeconds, mode }: LocalSettings): number {
+  if (durationMs !== undefined) return durationMs;
+  if (timeoutSeconds !== undefined) return timeoutSeconds * 1000;
+  return mode === "explore" ? Infinity : usualDurationMs;
 }
 
 function killPlan(settings: LocalSettings): KillPlan | undefined {

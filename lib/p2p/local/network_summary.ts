@@ -14,7 +14,7 @@ import type { Verdict } from "../../stats/snapshot.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
 import { sizeText } from "./size_text.ts";
-import type { NetworkSnapshot, NetworkTrial } from "./snapshot.ts";
+import type { NetworkSnapshot, NetworkTrial, NodeReportRow } from "./snapshot.ts";
 
 /** The final report of a network, at most 100 columns wide. */
 export function networkSummary(snapshot: NetworkSnapshot): string[] {
@@ -163,32 +163,51 @@ function reach({ reach }: NetworkSnapshot): string[] {
   return lines.length === 0 ? [] : labelledList("reach", lines);
 }
 
-function nodeTable({ nodes, outages }: NetworkSnapshot): string[] {
-  const hasUnknown = nodes.some(({ unknown }) => unknown > 0);
-  const hasPids = outages.length > 0;
-  const rows = [[
-    ...["node", "state", "peers", "sent", "received", "lost"],
-    ...(hasUnknown ? ["unknown"] : []),
-    ...["twice", "order", "p50", "p99", "CPU", "RSS"],
-  ]];
-  for (const node of nodes) {
-    const restarts = node.starts > 1 ? ` (start ${node.starts})` : "";
-    rows.push([
-      `${node.id}`,
-      `${node.state}${hasPids ? restarts : ""}`,
-      `${node.mostPeers}`,
-      formatCount(node.sent),
-      formatCount(node.delivered),
-      formatCount(node.missed + node.missedWhileDown),
-      ...(hasUnknown ? [formatCount(node.unknown)] : []),
-      formatCount(node.duplicated),
-      formatCount(node.outOfOrder),
-      formatDuration(node.delivery.p50Ns),
-      formatDuration(node.delivery.p99Ns),
-      Number.isFinite(node.cpuShare) ? node.cpuShare.toFixed(2) : "–",
-      formatBytes(node.rssBytes),
-    ]);
-  }
+/** A column of the table of nodes. */
+interface Column {
+  readonly head: string;
+  text(node: NodeReportRow): string;
+  /** Left out where no node has anything to say in it. */
+  isNeeded?(node: NodeReportRow): boolean;
+}
+
+const nodeColumns: readonly Column[] = [
+  { head: "node", text: ({ id }) => `${id}` },
+  { head: "state", text: ({ state }) => state },
+  { head: "starts", text: ({ starts }) => `${starts}`, isNeeded: ({ starts }) => starts > 1 },
+  { head: "peers", text: ({ mostPeers }) => `${mostPeers}` },
+  { head: "sent", text: ({ sent }) => formatCount(sent) },
+  { head: "received", text: ({ delivered }) => formatCount(delivered) },
+  { head: "lost", text: ({ missed, missedWhileDown }) => formatCount(missed + missedWhileDown) },
+  {
+    head: "unknown",
+    text: ({ unknown }) => formatCount(unknown),
+    isNeeded: ({ unknown }) => unknown > 0,
+  },
+  {
+    head: "twice",
+    text: ({ duplicated }) => formatCount(duplicated),
+    isNeeded: ({ duplicated }) => duplicated > 0,
+  },
+  {
+    head: "disordered",
+    text: ({ outOfOrder }) => formatCount(outOfOrder),
+    isNeeded: ({ outOfOrder }) => outOfOrder > 0,
+  },
+  { head: "p50", text: ({ delivery }) => formatDuration(delivery.p50Ns) },
+  { head: "p99", text: ({ delivery }) => formatDuration(delivery.p99Ns) },
+  { head: "CPU", text: ({ cpuShare }) => Number.isFinite(cpuShare) ? cpuShare.toFixed(2) : "–" },
+  { head: "RSS", text: ({ rssBytes }) => formatBytes(rssBytes) },
+];
+
+function nodeTable({ nodes }: NetworkSnapshot): string[] {
+  const columns = nodeColumns.filter(({ isNeeded }) =>
+    isNeeded === undefined || nodes.some(isNeeded)
+  );
+  const rows = [
+    columns.map(({ head }) => head),
+    ...nodes.map((node) => columns.map(({ text }) => text(node))),
+  ];
   const total = nodes.reduce((sum, { cpuShare }) => sum + (cpuShare || 0), 0);
   return [...alignRight(rows), ...labelled("CPU of all", formatCores(total))];
 }

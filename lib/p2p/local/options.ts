@@ -143,6 +143,13 @@ export const localRows = {
     summary: "broadcast for this long, from the full mesh on",
     otherwise: "30s; in explore until every combination was tried",
   }),
+  timeoutSeconds: row({
+    name: "timeout",
+    kind: countBetween(1, 2_000_000),
+    category: "Time",
+    summary: "the same in seconds, as p2p node has it",
+    conflicts: ["durationMs"],
+  }),
   drainMs: row({
     name: "drain",
     kind: duration,
