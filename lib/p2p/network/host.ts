@@ -8,6 +8,7 @@ import { ClockExchanges } from "../clock/clock_exchanges.ts";
 import { clockProtocol } from "../clock/clock_frames.ts";
 import { WallClock } from "../wall_clock.ts";
 import { exampleAddress, listenAddress, parsePeerAddress } from "./addresses.ts";
+import { rememberProtocols } from "./known_protocols.ts";
 import type { Connection, Libp2p, PeerId, Stream } from "./libp2p_types.ts";
 import { Mesh } from "./mesh.ts";
 import { multiplexer } from "./multiplexer.ts";
@@ -163,6 +164,8 @@ export async function createHost(
       ...services as any,
     },
   });
+
+  rememberProtocols(libp2p);
 
   const pingers = new Map<Connection, Pinger>();
   const nodeIdOf = (peer: PeerId) => nodeIds.get(peer.toString()) ?? foreignPeer;

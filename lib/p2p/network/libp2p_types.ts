@@ -7,6 +7,7 @@ export type {
   Listener,
   Logger,
   MessageStream,
+  Peer,
   PeerId,
   PrivateKey,
   PublicKey,

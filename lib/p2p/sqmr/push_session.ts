@@ -21,6 +21,7 @@ export class PushSession {
   /** It is to have the frames before this one; all, while it keeps up. */
   private until = Infinity;
   private isBlocked = false;
+  private settles = false;
   private ended = false;
 
   constructor(
@@ -66,9 +67,9 @@ export class PushSession {
         return;
       }
       this.given += frames;
-      if (takesMore) this.handOver();
-      else this.isBlocked = true;
+      this.isBlocked = !takesMore;
     }
+    if (this.given > this.handedOver && !this.isBlocked) this.settleLater();
   }
 
   /** Gives up what it has not handed over. */
@@ -89,14 +90,33 @@ export class PushSession {
   private resume(): void {
     if (this.ended || this.stream.writableNeedsDrain || this.stream.writeBufferLength > 0) return;
     this.isBlocked = false;
-    this.handOver();
+    this.handOver(this.given);
     this.push();
   }
 
-  private handOver(): void {
+  /** The connection writes what it was given at the end of the turn: see `write_joiner.ts`. */
+  private settleLater(): void {
+    if (this.settles) return;
+    this.settles = true;
+    const { given } = this;
+    setImmediate(() => {
+      this.settles = false;
+      if (this.ended || this.isBlocked) return;
+      if (this.stream.writableNeedsDrain || this.stream.writeBufferLength > 0) {
+        this.isBlocked = true;
+        return;
+      }
+      this.handOver(given);
+      if (this.given > given) this.settleLater();
+    });
+  }
+
+  /** Frames before this one have reached the socket. */
+  private handOver(end: number): void {
+    if (end <= this.handedOver) return;
     const from = this.handedOver;
-    this.handedOver = this.given;
-    this.log.release(from, this.given, true);
+    this.handedOver = end;
+    this.log.release(from, end, true);
     if (this.handedOver < this.until) return;
     this.given = this.log.end;
     this.handedOver = this.log.end;

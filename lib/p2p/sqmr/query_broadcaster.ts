@@ -21,6 +21,12 @@ interface Peer {
   refuses: boolean;
 }
 
+interface Written {
+  readonly message: QueuedMessage;
+  readonly stream: Stream;
+  readonly deadline: AbortSignal;
+}
+
 /** Nothing can take a message, as none of the peers can. */
 const noPeer: DropReason = "no_peers_subscribed_to_topic";
 
@@ -37,6 +43,8 @@ export class QueryBroadcaster {
   private readonly peers: Peer[] = [];
   private readonly queue = new MessageQueue();
   private readonly streams = new Set<Stream>();
+  /** Queries that were given to their connections in this turn of the event loop. */
+  private written: Written[] = [];
   private turn = 0;
   /** Taken, neither sent nor dropped, and no longer in the queue. */
   private starting = 0;
@@ -69,7 +77,7 @@ export class QueryBroadcaster {
     const isFull = this.queued() >= this.settings.bufferSize ||
       this.queue.bytes + message.length > maximumQueuedBytes;
     if (isFull) return "all_queues_full";
-    this.queue.push({ bytes: message.slice(), token });
+    this.queue.push({ bytes: new Uint8Array(message), token });
     this.startQueued();
     return undefined;
   }
@@ -170,11 +178,30 @@ export class QueryBroadcaster {
     try {
       if (message.bytes.length > 0) stream.send(message.bytes);
       await stream.close({ signal: deadline });
-      this.finish(message, undefined);
+      this.finishLater(message, stream, deadline);
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(String(error)));
       this.finish(message, noPeer);
     }
+  }
+
+  /** The connection writes what it was given at the end of the turn: see `write_joiner.ts`. */
+  private finishLater(message: QueuedMessage, stream: Stream, deadline: AbortSignal): void {
+    this.written.push({ message, stream, deadline });
+    if (this.written.length > 1) return;
+    setImmediate(() => {
+      const written = this.written;
+      this.written = [];
+      for (const { message, stream, deadline } of written) {
+        if (!stream.writableNeedsDrain) this.finish(message, undefined);
+        else {
+          stream.onDrain({ signal: deadline }).then(
+            () => this.finish(message, undefined),
+            () => this.finish(message, noPeer),
+          );
+        }
+      }
+    });
   }
 
   private finish({ token }: QueuedMessage, reason: DropReason | undefined): void {

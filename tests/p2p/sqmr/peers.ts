@@ -18,7 +18,7 @@ export class Told implements NetworkHandlers {
   readonly droppedTokens: { reason: DropReason; token: number }[] = [];
 
   received(message: Uint8Array) {
-    this.messages.push(message.slice());
+    this.messages.push(new Uint8Array(message));
   }
 
   sent(token: number) {

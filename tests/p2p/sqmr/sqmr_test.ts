@@ -164,7 +164,7 @@ withPeers("readQuery() reads a query that came before anyone listened", async (s
       handler: async (stream) => {
         await Bun.sleep(50);
         readQuery(stream, new AbortController().signal, {
-          query: (bytes) => queries.push(bytes),
+          query: (bytes) => queries.push(new Uint8Array(bytes)),
           failed: (failure) => {
             throw failure;
           },
