@@ -35,7 +35,7 @@ export class NodeNetwork {
   private current: BroadcastNetwork | undefined;
   private listenPort: number;
   private earlierInvalid = 0;
-  private lastOffsets: readonly ClockOffset[] = [];
+  private readonly knownOffsets = new Map<number, ClockOffset>();
   private known: { readonly peerId: string; readonly addresses: readonly string[] } = {
     peerId: "",
     addresses: [],
@@ -83,9 +83,9 @@ export class NodeNetwork {
     const { current } = this;
     if (current === undefined) return;
     this.peers();
+    this.clockOffsets();
     this.silence();
     this.earlierInvalid += current.invalidMessages();
-    this.lastOffsets = current.clockOffsets();
     this.current = undefined;
     await current.stop();
   }
@@ -122,10 +122,12 @@ export class NodeNetwork {
     return this.earlierInvalid + (this.current?.invalidMessages() ?? 0);
   }
 
-  /** Those of the last network, until this one has some. */
+  /** The latest estimate for each peer, also for those that have gone. */
   clockOffsets(): readonly ClockOffset[] {
-    const offsets = this.current?.clockOffsets() ?? [];
-    return offsets.length > 0 ? offsets : this.lastOffsets;
+    for (const offset of this.current?.clockOffsets() ?? []) {
+      this.knownOffsets.set(offset.peer, offset);
+    }
+    return [...this.knownOffsets.values()].sort((a, b) => a.peer - b.peer);
   }
 }
 
