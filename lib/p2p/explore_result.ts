@@ -9,6 +9,7 @@ import { Histogram } from "../stats/histogram.ts";
 import { plannedCount } from "./broadcaster.ts";
 import { type Combination, throughputOf } from "./explore_plan.ts";
 import type { NetworkProtocol } from "./network/network.ts";
+import { sizeText } from "./size_text.ts";
 import type { ExploreTrial } from "./snapshot.ts";
 
 /** The share of messages that must have arrived for a combination to be called sustained. */
@@ -106,7 +107,7 @@ const headings = [
 /** A line for each result, and the highest sustained combination in words. */
 export function exploreTable(results: readonly ExploreResult[]): string[] {
   const rows = results.map((result) => [
-    `${formatCount(result.combination.messageBytes)} B`,
+    sizeText(result.combination.messageBytes),
     `${result.combination.heartbeatMs} ms`,
     `${formatBytes(throughputOf(result.combination))}/s`,
     perSecond(result.deliveredBytesPerSecond),
@@ -135,7 +136,7 @@ function highestText(results: readonly ExploreResult[]): string {
       : "no combination was sustained";
   }
   const { messageBytes, heartbeatMs } = best.combination;
-  return `highest sustained: ${formatCount(messageBytes)} B every ${heartbeatMs} ms, ` +
+  return `highest sustained: ${sizeText(messageBytes)} every ${heartbeatMs} ms, ` +
     `${formatBytes(throughputOf(best.combination))}/s`;
 }
 

@@ -97,10 +97,10 @@ test("exploreTable() names the highest sustained combination", () => {
   assert.equal(table.length, 5);
   assert.match(
     table[1]!,
-    /^ *1,024 B +10 ms +102 kB\/s +102 kB\/s +100 % +0 +3\.00 ms +3\.00 ms +0\.25 +yes$/,
+    /^ *1 KiB +10 ms +102 kB\/s +102 kB\/s +100 % +0 +3\.00 ms +3\.00 ms +0\.25 +yes$/,
   );
   assert.match(table[3]!, /10\.0 % +100 .* no$/);
-  assert.equal(table[4], "highest sustained: 4,096 B every 10 ms, 410 kB/s");
+  assert.equal(table[4], "highest sustained: 4 KiB every 10 ms, 410 kB/s");
   assert.ok(table.every((line) => line.length <= 100));
   assert.match(exploreTable([results[2]!]).at(-1)!, /no combination was sustained/);
   assert.match(exploreTable([]).at(-1)!, /no combination was tried to its end/);

@@ -5,7 +5,7 @@ import { row, type SettingsOf } from "../../options/row.ts";
 import { choice, file, flag, text } from "../../options/text.ts";
 import { modes } from "../mode.ts";
 import { networkProtocols } from "../network/network.ts";
-import { milliseconds } from "./milliseconds.ts";
+import { milliseconds } from "../../options/plain_number.ts";
 import { nodeIds } from "./node_ids.ts";
 import { protocolList } from "./protocol_list.ts";
 

@@ -13,6 +13,7 @@ import type { Histogram } from "../../stats/histogram.ts";
 import { summarize } from "../../stats/histogram_summary.ts";
 import { exploreTable, resultHere } from "../explore_result.ts";
 import { networkEventTypes } from "../network/network.ts";
+import { sizeText } from "../size_text.ts";
 import {
   broadcastDropReasons,
   type NodeSnapshot,
@@ -41,13 +42,6 @@ export function nodeSummary(snapshot: NodeSnapshot, runSeconds: number): string[
     verdictLines(snapshot.verdict, "the broadcaster or its host did not keep the plan"),
   ].filter((lines) => lines.length > 0);
   return sections.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
-}
-
-/** Sizes are chosen in powers of two, and read best so. */
-export function sizeText(bytes: number): string {
-  if (bytes >= 2 ** 20 && bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20} MiB`;
-  if (bytes >= 2 ** 10 && bytes % 2 ** 10 === 0) return `${bytes / 2 ** 10} KiB`;
-  return `${formatCount(bytes)} B`;
 }
 
 function loadText(snapshot: NodeSnapshot): string {
