@@ -2,7 +2,7 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { UsageError } from "../../../lib/errors.ts";
 import { commandLineOf } from "../../../lib/options/command_line.ts";
-import { milliseconds } from "../../../lib/p2p/local/milliseconds.ts";
+import { milliseconds } from "../../../lib/options/plain_number.ts";
 import { planOf, receiversEach } from "../../../lib/p2p/local/network_plan.ts";
 import { nodeIds } from "../../../lib/p2p/local/node_ids.ts";
 import { localRows, type LocalSettings } from "../../../lib/p2p/local/options.ts";
