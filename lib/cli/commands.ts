@@ -217,7 +217,7 @@ const p2pId: Command<typeof idRows> = {
 
 const p2pLocal: Command<typeof localRows> = {
   name: "p2p local",
-  summary: "run a p2p network on this host, and report on all nodes as one",
+  summary: "run a p2p network on this host, and report on it as one",
   arguments: { name: "argument", least: 0, most: 0, summary: [] },
   rows: localRows,
   examples: [

@@ -5,7 +5,7 @@ import { assertClosed, runLocal } from "../p2p/local/local_run.ts";
 test("p2p local explores on all nodes in step, and drops the network in between", async () => {
   using outcome = await runLocal({
     ...{ numNodes: 3, mode: "explore", broadcaster: 1, maxLatenessMs: 10_000 },
-    ...{ exploreRunSeconds: 2, exploreCoolDownSeconds: 4, durationMs: 21_000 },
+    ...{ runSeconds: 2, coolDownSeconds: 4, durationMs: 21_000 },
   });
   const { result, out, exitCode } = outcome;
   assert.equal(exitCode, 0, out);

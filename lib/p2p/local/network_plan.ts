@@ -66,10 +66,10 @@ export function planOf(
   requirePorts("--p2p-port", settings.firstPort, numNodes);
   requirePorts("--metric-port", settings.firstMetricPort, numNodes);
   const explore: ExploreSettings = {
-    runSeconds: settings.exploreRunSeconds,
-    coolDownSeconds: settings.exploreCoolDownSeconds,
-    minThroughputBytesPerSecond: settings.exploreMinThroughput,
-    minMessageBytes: settings.exploreMinMessageBytes,
+    runSeconds: settings.runSeconds,
+    coolDownSeconds: settings.coolDownSeconds,
+    minThroughputBytesPerSecond: settings.minThroughput,
+    minMessageBytes: settings.minMessageBytes,
     // What is sustained shows on all nodes together only.
     stopsAtLimit: false,
   };
@@ -93,7 +93,7 @@ export function planOf(
     ...{ protocols, numNodes, mode, broadcaster, messageBytes, heartbeatMs, roundSeconds },
     ...{ explore, combinations, bufferSize, firstPort },
     metricPorts: metricPorts(settings),
-    stopsAtLimit: settings.exploreStopAtLimit,
+    stopsAtLimit: settings.stopsAtLimit,
     ...{ durationMs, drainMs, connectTimeoutMs, staggerMs, kill },
   };
 }

@@ -1,15 +1,13 @@
 import { duration, positiveDuration } from "../../options/duration.ts";
-import { countBetween, size } from "../../options/quantity.ts";
+import { seconds } from "../../options/plain_number.ts";
+import { countBetween } from "../../options/quantity.ts";
 import { labelsRow, statsAddressRow } from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
-import { choice, file, flag, text } from "../../options/text.ts";
-import { modes } from "../mode.ts";
-import { networkProtocols } from "../network/network.ts";
-import { milliseconds } from "../../options/plain_number.ts";
+import { file, flag, text } from "../../options/text.ts";
+import { loadRows } from "../load_rows.ts";
 import { nodeIds } from "./node_ids.ts";
 import { protocolList } from "./protocol_list.ts";
 
-const explores = ["mode=explore"];
 const kills = ["killedNodes"];
 
 /** Options of `holdfast p2p local`. */
@@ -21,13 +19,6 @@ export const localRows = {
     default: 5,
     category: "Network",
     summary: "how many nodes to start, each a process of its own",
-  }),
-  protocol: row({
-    name: "network-protocol",
-    kind: choice(...networkProtocols),
-    default: "gossipsub",
-    category: "Network",
-    summary: "how messages travel",
   }),
   compared: row({
     name: "compare",
@@ -49,20 +40,7 @@ export const localRows = {
     summary: "serve /metrics of node 0 here, of the others on the ports after it",
     otherwise: "all nodes together on --stats; free ports with --prometheus-config",
   }),
-  bufferSize: row({
-    name: "buffer-size",
-    kind: countBetween(1, 100_000_000),
-    default: 100_000,
-    category: "Network",
-    summary: "messages that may wait in either direction, on each node",
-  }),
-  mode: row({
-    name: "mode",
-    kind: choice(...modes),
-    default: "all",
-    category: "Messages",
-    summary: "who broadcasts: all, one, each in turn, or one that explores what goes",
-  }),
+  ...loadRows,
   broadcaster: row({
     name: "broadcaster",
     kind: countBetween(0, 999),
@@ -70,70 +48,6 @@ export const localRows = {
     summary: "the node that broadcasts",
     otherwise: "node 0",
     requires: ["mode=one", "mode=explore"],
-  }),
-  messageBytes: row({
-    name: "message-size-bytes",
-    kind: size,
-    default: 1024,
-    category: "Messages",
-    summary: "size of a whole message, its header of 36 bytes included",
-    conflicts: explores,
-  }),
-  heartbeatMs: row({
-    name: "heartbeat-millis",
-    kind: milliseconds,
-    default: 1000,
-    category: "Messages",
-    summary: "milliseconds between two broadcasts of a node; may have a fraction",
-    conflicts: explores,
-  }),
-  roundSeconds: row({
-    name: "round-duration-seconds",
-    kind: countBetween(1, 86_400),
-    default: 3,
-    category: "Messages",
-    summary: "length of a node's turn",
-    requires: ["mode=rr"],
-  }),
-  exploreRunSeconds: row({
-    name: "explore-run-duration-seconds",
-    kind: countBetween(1, 86_400),
-    default: 100,
-    category: "Explore",
-    summary: "how long each combination of size and heartbeat is tried",
-    requires: explores,
-  }),
-  exploreCoolDownSeconds: row({
-    name: "explore-cool-down-duration-seconds",
-    kind: countBetween(1, 86_400),
-    default: 100,
-    category: "Explore",
-    summary: "pause after each, in which the network is dropped and built anew",
-    requires: explores,
-  }),
-  exploreMinThroughput: row({
-    name: "explore-min-throughput-byte-per-seconds",
-    kind: countBetween(0, 0x7fffffff),
-    default: 102_400,
-    category: "Explore",
-    summary: "leave out combinations that ask for less",
-    requires: explores,
-  }),
-  exploreMinMessageBytes: row({
-    name: "explore-min-message-size-bytes",
-    kind: size,
-    default: 1024,
-    category: "Explore",
-    summary: "leave out smaller messages",
-    requires: explores,
-  }),
-  exploreStopAtLimit: row({
-    name: "explore-stop-at-limit",
-    kind: flag,
-    default: false,
-    category: "Explore",
-    summary: "end after the first combination that is not sustained",
-    requires: explores,
   }),
   durationMs: row({
     name: "duration",
@@ -145,7 +59,7 @@ export const localRows = {
   }),
   timeoutSeconds: row({
     name: "timeout",
-    kind: countBetween(1, 2_000_000),
+    kind: seconds,
     category: "Time",
     summary: "the same in seconds, as p2p node has it",
     conflicts: ["durationMs"],
