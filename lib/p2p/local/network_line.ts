@@ -1,7 +1,7 @@
 import { formatCount, formatDuration, formatRate } from "../../stats/figures.ts";
 import { Histogram } from "../../stats/histogram.ts";
 import { lostOf } from "./delivery_counts.ts";
-import { sizeText } from "./size_text.ts";
+import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot } from "./snapshot.ts";
 
 interface Mark {

@@ -13,7 +13,7 @@ import { summarize } from "../../stats/histogram_summary.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
-import { sizeText } from "./size_text.ts";
+import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeReportRow } from "./snapshot.ts";
 
 /** The final report of a network, at most 100 columns wide. */

@@ -9,7 +9,7 @@ import {
 } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
-import { sizeText } from "./size_text.ts";
+import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeOutageReport } from "./snapshot.ts";
 
 export interface NetworkJudgeSettings {
