@@ -35,7 +35,9 @@ interface FrameSender {
 
 /**
  * Yamux, with a bound on the length of its frames that peers of other libraries hold to, without
- * window updates that help nobody, and with all frames of a turn in one write.
+ * window updates that help nobody, with all frames of a turn in one write, and without the exception
+ * that nobody can catch: the library opens a stream in a microtask of its own, and that throws where
+ * the connection has ended meanwhile.
  */
 export function multiplexer(settings: Parameters<typeof yamux>[0]): Yamux {
   const create = yamux(settings);
@@ -61,9 +63,15 @@ export function multiplexer(settings: Parameters<typeof yamux>[0]): Yamux {
 function boundFrames(sender: FrameSender): void {
   const sendFrame = sender.sendFrame.bind(sender);
   sender.sendFrame = (header, data) => {
-    if (header.type !== dataFrame || data === undefined || data.byteLength <= mostFrameBytes) {
-      return sendFrame(header, data);
+    if (header.type !== dataFrame || data === undefined) {
+      try {
+        return sendFrame(header, data);
+      } catch {
+        // The connection has ended, and with it all of its streams, each of which is told so.
+        return false;
+      }
     }
+    if (data.byteLength <= mostFrameBytes) return sendFrame(header, data);
     let canSendMore = true;
     for (let start = 0; start < data.byteLength; start += mostFrameBytes) {
       const part = data.sublist(start, Math.min(start + mostFrameBytes, data.byteLength));

@@ -10,9 +10,6 @@ const mostJoinedBytes = 64 * 1024;
  * a query of SQMR takes half a dozen. What was given to `send` has therefore reached the socket only
  * after the next `setImmediate`.
  *
- * As on a connection that is closed nothing can be sent, `send` says so by its result alone: the
- * library's multiplexer also sends in microtasks of its own, where nobody would catch an error.
- *
  * @param saturated the socket took the bytes, and wants no more until the connection's `drain`.
  * @returns sends what waits, at once.
  */
@@ -23,10 +20,14 @@ export function joinWrites(connection: MessageStream, saturated: () => void): ()
     const bytes = waiting;
     waiting = undefined;
     if (bytes === undefined || connection.status !== "open") return;
-    if (!send(bytes)) saturated();
+    try {
+      if (!send(bytes)) saturated();
+    } catch {
+      // The connection has ended, and with it all of its streams, each of which is told so.
+    }
   };
   connection.send = (bytes) => {
-    if (connection.status !== "open") return false;
+    if (connection.status !== "open") return send(bytes);
     if (waiting === undefined) {
       waiting = new Uint8ArrayList();
       setImmediate(flush);

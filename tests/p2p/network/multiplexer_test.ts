@@ -18,10 +18,13 @@ const log = Object.assign(() => {}, {
 /** A connection whose other end takes everything, and keeps it. */
 class Sink extends EventTarget {
   readonly direction = "outbound";
-  readonly status = "open";
   readonly log = log;
   readonly sent: Uint8Array[] = [];
   hasEnded = false;
+
+  get status() {
+    return this.hasEnded ? "closed" : "open";
+  }
 
   send(bytes: { subarray(): Uint8Array }): boolean {
     if (this.hasEnded) throw new Error("the connection has ended");
@@ -33,6 +36,9 @@ class Sink extends EventTarget {
     this.dispatchEvent(Object.assign(new Event("message"), { data }));
   }
 }
+
+/** All writes of this turn of the event loop. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 test("multiplexer() sends no frame longer than peers of other libraries take", async () => {
   const sink = new Sink();
@@ -51,6 +57,7 @@ test("multiplexer() sends no frame longer than peers of other libraries take", a
 
   const message = new Uint8Array(4 * 1024 * 1024 + 5).map((_, index) => index % 251);
   stream.send(message);
+  await turn();
   const wire = new Uint8Array(Buffer.concat(sink.sent));
   const view = new DataView(wire.buffer);
   const bodies: Uint8Array[] = [];
@@ -85,4 +92,28 @@ test("multiplexer() lets a stream be opened whose connection ends meanwhile", as
   // An exception in a microtask of the library would fail this test here.
   await Bun.sleep(1);
   assert.throws(() => stream.send(new Uint8Array(10)), /the connection has ended/);
+});
+
+test("multiplexer() writes all frames of a turn at once, and the last ones before the end", async () => {
+  const sink = new Sink();
+  const muxer = multiplexer({ enableKeepAlive: false })().createStreamMuxer(
+    sink as unknown as MultiaddrConnection,
+  );
+  const streams = [await muxer.createStream(), await muxer.createStream()];
+  for (const stream of streams) {
+    stream.send(new Uint8Array(10));
+    await stream.close();
+  }
+  await turn();
+  assert.equal(sink.sent.length, 1);
+  // Each is opened, says ten bytes, and is closed.
+  assert.equal(sink.sent[0]?.byteLength, 2 * (3 * headerBytes + 10));
+  // More than one frame of noise carries does not wait.
+  streams.push(await muxer.createStream());
+  streams[2]?.send(new Uint8Array(100_000));
+  assert.equal(sink.sent.length, 2);
+  const last = await muxer.createStream();
+  last.send(new Uint8Array(20));
+  muxer.abort(new Error("the test ends it"));
+  assert.equal(sink.sent.length, 3);
 });
