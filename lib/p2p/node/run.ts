@@ -1,4 +1,4 @@
-import { type ExitCode, exitCodes, UsageError } from "../../errors.ts";
+import { type ExitCode, exitCodes, messageOf, UsageError } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
 import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
@@ -55,6 +55,7 @@ export async function run(
     try {
       for (const address of node.addresses) log.tell("info", `listening on ${address}`);
       failure = await attend(commandLine, io, signal, node, log);
+      if (failure !== undefined) log.tell("error", messageOf(failure));
       await node.finish();
       const isInterrupted = signal.aborted;
       await lastMessages(
