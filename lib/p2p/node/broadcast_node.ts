@@ -83,7 +83,11 @@ export class BroadcastNode implements RunningNode {
       : undefined;
     this.broadcasts = isBroadcasting(mode, nodeId, broadcaster);
     this.network = new NodeNetwork(
-      { ...settings, broadcaster: mode === "all" || mode === "rr" ? undefined : broadcaster },
+      {
+        ...settings,
+        wallClock: clock,
+        broadcaster: mode === "all" || mode === "rr" ? undefined : broadcaster,
+      },
       {
         received: (message) => this.receiver.receive(message),
         sent: (token) => this.broadcaster.sent(token),
