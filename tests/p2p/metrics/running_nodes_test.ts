@@ -2,6 +2,7 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { scrapeConfig } from "../../../lib/p2p/metrics/scrape_config.ts";
 import { testWith } from "../../programs.ts";
+import { until } from "../node/networks.ts";
 import { PrometheusServer } from "./prometheus_server.ts";
 import { valueOf } from "./prometheus_text.ts";
 import { messageBytes, ServedNodes } from "./served_nodes.ts";
@@ -18,6 +19,13 @@ test("the metrics of running nodes say what they have sent to each other", async
   }
   await served.begin();
   await Bun.sleep(700);
+  await until(
+    () =>
+      served.nodes.map((node) => node.snapshot()).every(({ clockOffsets, histograms }) =>
+        clockOffsets.length === 2 && histograms.ping.count >= 2
+      ),
+    "clocks and pings of all peers",
+  );
   await served.finish();
   served.monitor.takeReading();
   const all = await Promise.all([0, 1, 2].map((node) => served.scrape(node)));
@@ -42,6 +50,12 @@ test("the metrics of running nodes say what they have sent to each other", async
       assert.equal(value("receive_message_unique_total", sender), sent[other]);
       assert.equal(value("receive_message_duplicates_total", sender), 0);
       assert.equal(value("receive_message_reach_ratio", sender), 1);
+      // They share a clock, which each node reads to some microseconds.
+      const peer = { peer: String(other) };
+      const offset = Math.abs(value("peer_clock_offset_seconds", peer));
+      const bound = value("peer_clock_offset_bound_seconds", peer);
+      assert.ok(bound > 0 && offset <= bound + 50e-6, `${offset} ± ${bound}`);
+      assert.ok(Math.abs(value("receive_message_clock_skew_seconds")) >= offset);
     }
     assert.equal(value("network_connected_peers"), 2);
     assert.ok(value("network_event_counter", { event_type: "connections_established" }) >= 2);
