@@ -44,6 +44,14 @@ async function fullMesh(rust: readonly RustNode[], ours: readonly HoldfastNetwor
   }
 }
 
+/**
+ * Errors without that of a connection which gave way to another one that was dialled at the same
+ * time: its first ping ends before it is negotiated, which rust-libp2p takes for a refusal.
+ */
+function lasting(errors: Readonly<Record<string, number>>): string[] {
+  return Object.keys(errors).filter((text) => text !== "ping: Ping protocol not supported");
+}
+
 /** Those that are subscribed now. */
 function subscribers(node: RustNode): Set<string> {
   const now = new Set<string>();
@@ -89,7 +97,7 @@ for (let round = 1; round <= 3; round++) {
     }
     for (const node of rust) {
       const { id, senders, sent, dropped, errors, gossipsub } = await node.summary();
-      assert.deepEqual([sent, dropped, errors], [messages, {}, {}]);
+      assert.deepEqual([sent, dropped, lasting(errors)], [messages, {}, []]);
       for (const sender of allIds.filter((each) => each !== id)) {
         const { unique, duplicates, min, max } = senders[sender]!;
         assert.deepEqual([unique, duplicates, min, max], [messages, 0, 0, messages - 1]);
@@ -130,5 +138,6 @@ rustTest("a node by rust-libp2p is killed and restarted, then one of ours", asyn
   again.send(1024);
   await fourthAgain.until(() => fourthAgain.indicesFrom(0).length === 1, "a message came");
   const { senders, errors } = await again.summary();
-  assert.deepEqual([senders["3"]?.unique, senders["3"]?.duplicates, errors], [1, 0, {}]);
+  assert.deepEqual([senders["3"]?.unique, senders["3"]?.duplicates], [1, 0]);
+  assert.deepEqual(lasting(errors), []);
 }, 60_000);

@@ -77,8 +77,10 @@ for (const protocol of networkProtocols) {
     assert.equal(totalDropped(ended.broadcast), 0, JSON.stringify(ended.broadcast));
     for (const { errors, malformed, dropped } of summaries) {
       assert.deepEqual([malformed, dropped], [0, {}]);
-      // Streams that were open at the end of ours are broken off.
-      if (protocol === "gossipsub") assert.deepEqual(errors, {});
+      // Streams that were open at the end of ours are broken off, and pings on connections that
+      // gave way to others.
+      const texts = Object.keys(errors).filter((text) => !text.startsWith("ping: "));
+      if (protocol === "gossipsub") assert.deepEqual(texts, []);
     }
     for (const id of [0, 1]) {
       assertDelivered(protocol, id, rustMessages, [ended, last], summaries);
