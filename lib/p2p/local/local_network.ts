@@ -7,6 +7,7 @@ import { NetworkBooks } from "./network_books.ts";
 import { type NetworkPlan, receiversEach } from "./network_plan.ts";
 import { snapshotOf } from "./network_state.ts";
 import { NetworkTrials } from "./network_trials.ts";
+import { momentText } from "./network_verdict.ts";
 import { NodeJobs } from "./node_jobs.ts";
 import { NodeOutages } from "./node_outages.ts";
 import { NodeProcess } from "./node_process.ts";
@@ -107,10 +108,10 @@ export class LocalNetwork {
     try {
       await this.#startAll(signal);
       this.phase = "connecting";
-      await until(() => !Number.isNaN(this.fullMeshAfterMs) || this.#isDeserted(), {
-        withinMs: plan.connectTimeoutMs,
-        signal,
-      });
+      // Without one of them there will be no full mesh.
+      const isSettled = () =>
+        !Number.isNaN(this.fullMeshAfterMs) || this.nodes.some(({ state }) => state === "lost");
+      await until(isSettled, { withinMs: plan.connectTimeoutMs, signal });
       if (!signal.aborted && !this.#isDeserted()) {
         this.#begin();
         await until(() => this.#isOver(), { withinMs: Infinity, signal });
@@ -260,15 +261,15 @@ export class LocalNetwork {
     const { note, plan } = this.of;
     const nowNs = this.clock.nowNs();
     this.outages.down(node, { reason, isPlanned, atNs: nowNs });
-    const when = formatElapsed(this.clock.runningMs);
+    const when = momentText((nowNs - this.clock.beginNs) / 1e6);
     const restartMs = isPlanned ? plan.kill?.restartAfterMs : undefined;
     note(
       isPlanned
-        ? `node ${node.id} (pid ${node.pid}) was killed after ${when}` +
+        ? `node ${node.id} (pid ${node.pid}) was killed ${when}` +
           (restartMs === undefined
             ? ""
             : `, and is started again ${formatElapsed(restartMs)} later`)
-        : `node ${node.id} (pid ${node.pid}) ended after ${when}: ${reason}; the run goes on ` +
+        : `node ${node.id} (pid ${node.pid}) ended ${when}: ${reason}; the run goes on ` +
           `without it`,
     );
     if (restartMs === undefined || this.phase !== "running") return;

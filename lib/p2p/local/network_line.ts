@@ -27,10 +27,11 @@ export class NetworkLine {
     const seconds = (elapsedMs - last.elapsedMs) / 1000;
     const perSecond = (count: number) => seconds > 0 ? formatRate(count / seconds) : "–";
     const up = nodes.filter(({ state }) => state === "connecting" || state === "up").length;
+    const silent = nodes.filter(({ state }) => state === "silent").length;
     const parts = [
       `${(elapsedMs / 1000).toFixed(0)} s`.padStart(7),
       phase.padEnd(10),
-      `${up} of ${numNodes} up`,
+      `${up} of ${numNodes} up${silent > 0 ? `, ${silent} silent` : ""}`,
     ];
     if (phase === "connecting") {
       const links = nodes.reduce((sum, { peers }) => sum + peers, 0);

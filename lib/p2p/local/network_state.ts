@@ -134,7 +134,7 @@ function rowOf(
   const { sent, delivered, missed, missedWhileDown, unknown, duplicated, outOfOrder } = books;
   return {
     id: node.id,
-    state: node.state,
+    state: node.isSilent ? "silent" : node.state,
     pid: node.pid,
     peerId: last?.peerId ?? "",
     ...(node.url === undefined ? {} : { url: node.url }),

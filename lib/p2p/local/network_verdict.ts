@@ -67,7 +67,7 @@ function lostProcesses({ outages, numNodes }: NetworkSnapshot): string[] {
   return outages.filter(({ isPlanned }) => !isPlanned).map((
     { node, pid, downAtMs, reason, ...of },
   ) =>
-    `Node ${node} of ${numNodes} (pid ${pid}) ended ${momentOf(downAtMs)}: ${reason}; ` +
+    `Node ${node} of ${numNodes} (pid ${pid}) ended ${momentText(downAtMs)}: ${reason}; ` +
     `${formatCount(of.missed)} messages for it were lost, and of ${
       formatCount(of.unknown)
     } it is ` +
@@ -75,7 +75,8 @@ function lostProcesses({ outages, numNodes }: NetworkSnapshot): string[] {
   );
 }
 
-function momentOf(ms: number): string {
+/** When something happened, in milliseconds since the first message was due. */
+export function momentText(ms: number): string {
   return Number.isFinite(ms) && ms >= 0
     ? `after ${formatElapsed(ms)}`
     : "before the first message was due";

@@ -15,6 +15,9 @@ export interface NodeProcessHandlers {
   ended(node: NodeProcess, reason: string, isPlanned: boolean): void;
 }
 
+/** A node speaks ten times a second; on a busy host it may be late. */
+const silenceMs = 3_000;
+
 /** What the processes of a node that are gone had done, as far as they had said so. */
 export interface EarlierProcess {
   readonly snapshot: PackedNodeSnapshot;
@@ -37,6 +40,7 @@ export class NodeProcess {
   readonly earlier: EarlierProcess[] = [];
   #worker: WorkerProcess<NodeReport> | undefined;
   #isClosed = false;
+  #heardAtMs = NaN;
   readonly #handlers: NodeProcessHandlers;
   readonly #limits: WorkerLimits;
   readonly #decoder = new TextDecoder();
@@ -83,6 +87,11 @@ export class NodeProcess {
     const { metrics } = job;
     this.url = metrics === undefined ? undefined : `http://${metrics.hostname}:${metrics.port}/`;
     this.#take(report);
+  }
+
+  /** Whether it has not been heard of for a while. */
+  get isSilent(): boolean {
+    return this.isUp && performance.now() - this.#heardAtMs > silenceMs;
   }
 
   send(message: ToWorker): void {
@@ -136,6 +145,7 @@ export class NodeProcess {
   }
 
   #take(report: NodeReport): void {
+    this.#heardAtMs = performance.now();
     if (report.snapshot !== undefined) this.snapshot = report.snapshot;
     this.isConnected = report.isConnected;
     if (report.isFinished) this.isFinished = true;

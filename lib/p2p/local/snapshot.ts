@@ -17,8 +17,13 @@ export const networkPhases = [
 
 export type NetworkPhase = (typeof networkPhases)[number];
 
-/** `lost`: its process ended by itself; `killed`: as the plan wanted it. */
-export const nodeStates = ["starting", "connecting", "up", "killed", "lost", "done"] as const;
+/**
+ * `silent`: nothing has been heard of it for a while, so that it may hang; `lost`: its process ended by
+ * itself; `killed`: as the plan wanted it.
+ */
+export const nodeStates = [
+  ...["starting", "connecting", "up", "silent", "killed", "lost", "done"] as const,
+] as const;
 
 export type NodeState = (typeof nodeStates)[number];
 
