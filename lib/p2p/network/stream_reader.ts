@@ -61,7 +61,8 @@ class StreamReader {
         this.isClosedByPeer = true;
         break;
       case "end":
-        if (this.stream.readBufferLength === 0) this.end();
+        // Every other end is followed by a close, which knows the reason.
+        if (this.isClosedByPeer && this.stream.readBufferLength === 0) this.end();
         break;
       default:
         this.end((event as StreamCloseEvent).error);
