@@ -64,7 +64,12 @@ export class BroadcastNode implements RunningNode {
     start: StartNetwork = startNetwork,
   ): Promise<BroadcastNode> {
     const node = new BroadcastNode(settings, observer, start);
-    await node.network.open(node.explore?.combination.messageBytes);
+    try {
+      await node.network.open(node.explore?.combination.messageBytes);
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
     node.goOn();
     return node;
   }
@@ -319,7 +324,7 @@ export class BroadcastNode implements RunningNode {
     this.usage.end();
     const atNs = nowNs();
     this.peersAtEnd ??= this.network.peers();
-    await this.network.drop();
+    await this.network.close();
     this.broadcaster.networkEnded(atNs);
     this.doneNs = atNs;
     this.phase = "done";

@@ -49,7 +49,7 @@ export class ExploreRun {
     const { clock, wallClock } = node;
     this.firstPeriod = node.firstPeriod ??
       clock.firstPeriodFrom(wallClock.nowNs() + clock.buildingNs);
-    this.prepare(Math.max(0, clock.periodAt(wallClock.nowNs()) - this.firstPeriod));
+    this.prepare(this.nextFrom(0));
   }
 
   get planned(): number {
@@ -60,6 +60,11 @@ export class ExploreRun {
   get combination(): Combination {
     const { plan } = this.node;
     return plan[Math.min(this.number, plan.length - 1)]!;
+  }
+
+  /** A run that is begun later than this is not whole. */
+  private get toleratedNs(): number {
+    return 0.1 * this.node.runSeconds * 1e9;
   }
 
   /** Resolves when the plan is over, or `end` was called. */
@@ -77,14 +82,11 @@ export class ExploreRun {
       if (this.ending.signal.aborted) return;
       const trial = this.close(true);
       if (node.stopsAtLimit && !isSustainedHere(trial, node)) return;
-      const next = Math.max(
-        this.number + 1,
-        node.clock.periodAt(node.wallClock.nowNs()) - this.firstPeriod,
-      );
+      const next = this.nextFrom(this.number + 1);
       if (next >= node.plan.length) return;
       await node.reset(node.plan[next]!.messageBytes, next);
       if (this.ending.signal.aborted) return;
-      this.prepare(next);
+      this.prepare(this.nextFrom(next));
     }
   }
 
@@ -96,6 +98,15 @@ export class ExploreRun {
   /** Keeps the trial that goes on, if one does. */
   closeUnfinished(): void {
     if (!this.isWaiting) this.close(false);
+  }
+
+  /** The trial of that number, or the next one whose run is not lost already: the clock waits for none. */
+  private nextFrom(number: number): number {
+    const { clock, wallClock, note } = this.node;
+    const fromNs = wallClock.nowNs() - this.toleratedNs;
+    const next = Math.max(number, clock.firstPeriodFrom(fromNs) - this.firstPeriod);
+    if (next > number) note(`trials ${number + 1} to ${next} were missed: their time is over`);
+    return next;
   }
 
   private prepare(number: number): void {
@@ -147,7 +158,7 @@ export class ExploreRun {
       negativeDelivery: arrivals.negativeDelivery.pack(),
       seconds: this.usage.used().seconds,
       cpuSeconds: this.usage.cpuSeconds,
-      isComplete: isComplete && lateNs < 0.1 * node.runSeconds * 1e9,
+      isComplete: isComplete && lateNs <= this.toleratedNs,
     };
     this.trials.push(trial);
     if (trial.otherSizes > 0) {

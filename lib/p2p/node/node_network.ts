@@ -34,6 +34,7 @@ export class NodeNetwork {
   mostPeers = 0;
   private current: BroadcastNetwork | undefined;
   private listenPort: number;
+  private opening: Promise<void> = Promise.resolve();
   private earlierInvalid = 0;
   private readonly knownOffsets = new Map<number, ClockOffset>();
   private known: { readonly peerId: string; readonly addresses: readonly string[] } = {
@@ -55,7 +56,11 @@ export class NodeNetwork {
    * @param messageBytes size of the messages from now on.
    * @throws {HoldfastError} as `StartNetwork` says.
    */
-  async open(messageBytes: number = this.settings.messageBytes): Promise<void> {
+  open(messageBytes: number = this.settings.messageBytes): Promise<void> {
+    return this.opening = this.build(messageBytes);
+  }
+
+  private async build(messageBytes: number): Promise<void> {
     const { settings, listener, events } = this;
     let isCurrent = true;
     this.silence = () => isCurrent = false;
@@ -77,6 +82,12 @@ export class NodeNetwork {
   }
 
   private silence: () => void = () => {};
+
+  /** Drops the network for good, also one that is being built. */
+  async close(): Promise<void> {
+    await this.opening.catch(() => {});
+    await this.drop();
+  }
 
   /** Drops the network with all that it has queued. */
   async drop(): Promise<void> {

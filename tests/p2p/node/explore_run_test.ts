@@ -115,3 +115,20 @@ test("BroadcastNode.start() refuses to explore nothing", async () => {
     UsageError,
   );
 });
+
+test("BroadcastNode.stop() leaves no network behind that is being built", async () => {
+  let stopping: Promise<void> | undefined;
+  const node: BroadcastNode = await BroadcastNode.start(
+    nodeSettings({
+      mode: "explore",
+      broadcaster: 0,
+      explore: { ...explore, runSeconds: 0.1, coolDownSeconds: 0.1 },
+    }),
+    { reset: () => setTimeout(() => stopping = node.stop()) },
+  );
+  await until(() => stopping !== undefined, "a reset");
+  await stopping;
+  const port = Number(/tcp\/(\d+)/.exec(node.addresses[0]!)![1]);
+  Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } }).stop(true);
+  assert.equal(node.snapshot().phase, "done");
+}, 20_000);
