@@ -129,7 +129,7 @@ async function broadcastToTwo(protocol: NetworkProtocol): Promise<void> {
         "--heartbeat-millis",
         "5",
         "--timeout",
-        id === 1 ? "3" : "60",
+        "60",
         "--max-lateness",
         "30s",
       ],
