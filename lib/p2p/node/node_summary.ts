@@ -12,6 +12,7 @@ import {
 import type { Histogram } from "../../stats/histogram.ts";
 import { summarize } from "../../stats/histogram_summary.ts";
 import { exploreTable, resultHere } from "../explore_result.ts";
+import { isBroadcasting } from "../mode.ts";
 import { networkEventTypes } from "../network/network.ts";
 import { sizeText } from "../size_text.ts";
 import {
@@ -86,9 +87,15 @@ function title(snapshot: NodeSnapshot): string[] {
   ];
 }
 
-function broadcast({ broadcast, running, nodeId, mode }: NodeSnapshot): string[] {
+function broadcast(snapshot: NodeSnapshot): string[] {
+  const { broadcast, running, nodeId, mode, broadcaster } = snapshot;
   const { due, sent, queued } = broadcast;
-  if (due === 0) return labelled("broadcast", `nothing: node ${nodeId} only receives`);
+  if (due === 0) {
+    const why = isBroadcasting(mode, nodeId, broadcaster)
+      ? "its plan did not begin"
+      : `node ${nodeId} only receives`;
+    return labelled("broadcast", `nothing: ${why}`);
+  }
   const rows: [string, string, string, string][] = [["messages due", formatCount(due), "", ""]];
   const add = (label: string, count: number, remark: string) =>
     rows.push([label, formatCount(count), formatShare(count / due), remark]);

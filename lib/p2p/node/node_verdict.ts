@@ -1,6 +1,7 @@
 import { evaluate, type Expectation } from "../../stats/expectations.ts";
 import { formatCores, formatCount, formatDuration, formatShare } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
+import { isBroadcasting } from "../mode.ts";
 import { broadcastDropReasons, type NodeSnapshot } from "../snapshot.ts";
 
 export interface NodeJudgeSettings {
@@ -60,9 +61,16 @@ function dials({ events }: NodeSnapshot): string {
     } dials failed: check --bootstrap, and that the others run`;
 }
 
-function missedPlan({ broadcast }: NodeSnapshot): string[] {
+function missedPlan(
+  { broadcast, mode, nodeId, broadcaster, interrupted }: NodeSnapshot,
+): string[] {
   const { due, sent, queued, dropped } = broadcast;
-  if (due === 0 || sent + queued >= keptPlanShare * due) return [];
+  if (due === 0) {
+    return interrupted || !isBroadcasting(mode, nodeId, broadcaster)
+      ? []
+      : ["No message of this node was due: it measured nothing that it was to send."];
+  }
+  if (sent + queued >= keptPlanShare * due) return [];
   const reasons = broadcastDropReasons.filter((reason) => dropped[reason] > 0)
     .map((reason) => `${formatCount(dropped[reason])} ${reason}`);
   return [

@@ -66,7 +66,10 @@ test("nodeSummary() shows of many senders those that something is wrong with", (
 });
 
 test("nodeSummary() of a node that only receives, and in sqmr", () => {
-  const changes = { broadcast: emptyBroadcastCounts(), protocol: "sqmr" as const };
+  const changes = {
+    ...{ broadcast: emptyBroadcastCounts(), protocol: "sqmr" as const },
+    ...{ mode: "one" as const, broadcaster: 0 },
+  };
   const text = nodeSummary(finishedNode(changes), 100).join("\n");
   assert.match(text, /^broadcast +nothing: node 1 only receives$/m);
   assert.match(text, /^0 +8 +– /m);

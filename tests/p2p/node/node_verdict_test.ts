@@ -60,6 +60,13 @@ test("judgeNode() calls a run invalid that fell behind its plan, with the eviden
   assert.match(busy.reasons[1]!, /it had no time left/);
 });
 
+test("judgeNode() calls a run invalid in which nothing was due that should have been", () => {
+  const nothing = { broadcast: emptyBroadcastCounts() };
+  assert.match(judge(busyNode(nothing)).reasons[0]!, /No message of this node was due/);
+  assert.equal(judge(busyNode({ ...nothing, interrupted: true })).kind, "ok");
+  assert.equal(judge(busyNode({ ...nothing, mode: "one", broadcaster: 0 })).kind, "ok");
+});
+
 test("judgeNode() calls a run invalid whose broadcaster was late", () => {
   assert.equal(judge(busyNode(), [], 2.1).kind, "ok");
   const { kind, reasons } = judge(busyNode(), ["delivery.p99<1ms"], 1);
