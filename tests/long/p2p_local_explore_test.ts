@@ -40,3 +40,18 @@ test("p2p local starts nodes one by one into a full mesh", async () => {
   assert.equal(result.deliveries.sent, 500);
   assert.ok(result.fullMeshAfterMs! >= 4000, out);
 }, 90_000);
+
+test("p2p local ends in order while a node is started again", async () => {
+  // It is killed so late that its next process is not ready when the run ends, or just so.
+  for (const restartAfterMs of [0, 100, 300, 500, 700, 900]) {
+    using outcome = await runLocal({
+      ...{ numNodes: 3, heartbeatMs: 20, durationMs: 1500, maxLatenessMs: 10_000 },
+      ...{ killedNodes: [2], killAtMs: 600, restartAfterMs },
+    });
+    const { result, out, exitCode, notes } = outcome;
+    assert.equal(exitCode, 0, out);
+    assertClosed(result);
+    assert.equal(result.outages.length, 1, out);
+    assert.doesNotMatch(notes, /could not|ended after/);
+  }
+}, 90_000);

@@ -278,19 +278,22 @@ export class LocalNetwork {
 
   /** It broadcasts again when it is in the mesh again. */
   async #startAgain(node: NodeProcess): Promise<void> {
+    const { signal } = this.#giveUp;
     this.outages.started(node, this.clock.nowNs());
     try {
       await this.#start(node);
     } catch (error) {
-      node.fail(messageOf(error));
-      this.of.note(messageOf(error));
+      // The run may have ended meanwhile.
+      if (!signal.aborted) node.fail(messageOf(error));
       return;
     }
-    await until(() => node.isConnected || !node.isUp, {
-      withinMs: this.of.plan.connectTimeoutMs,
-      signal: this.#giveUp.signal,
+    const withinMs = this.of.plan.connectTimeoutMs;
+    await until(() => node.isConnected || !node.isUp || this.phase !== "running", {
+      withinMs,
+      signal,
     });
-    this.#tellBegin(node, this.clock.nowNs());
+    if (this.phase === "running") this.#tellBegin(node, this.clock.nowNs());
+    else node.send({ type: "finish" });
   }
 
   #second(): void {

@@ -221,7 +221,7 @@ function trialTable({ explore, numNodes }: NetworkSnapshot): string[] {
   for (const trial of explore.trials) rows.push(trialRow(trial, numNodes));
   return [
     ...labelled("explored", `${explore.trials.length} of ${explore.planned} combinations`),
-    ...alignRight(rows),
+    ...(rows.length > 1 ? alignRight(rows) : []),
   ];
 }
 

@@ -79,7 +79,8 @@ export class NetworkTrials {
   settleBegun(books: NetworkBooks, nowNs: number): void {
     while (!this.areAllSettled) {
       const period = this.firstPeriod + this.#settled;
-      if (nowNs < this.clock.runOf(period).startNs) return;
+      // NaN: the plan never began.
+      if (!(nowNs > this.clock.runOf(period).startNs)) return;
       this.#close(books, period);
     }
   }

