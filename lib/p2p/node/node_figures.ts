@@ -39,6 +39,16 @@ function ofReceived(value: (snapshot: NodeSnapshot) => number): NodeMetric {
   };
 }
 
+/** In `sqmr` every message goes to one node alone: what others had is not missing. */
+function ofMissing(value: (snapshot: NodeSnapshot) => number): NodeMetric {
+  const metric = ofReceived(value);
+  return {
+    ...metric,
+    value: (snapshot) => snapshot.protocol === "sqmr" ? NaN : metric.value(snapshot),
+    without: "no message was received, or by sqmr, where nobody knows what was for whom",
+  };
+}
+
 const named: Readonly<Record<string, NodeMetric>> = {
   due: ofDue(({ broadcast }) => broadcast.due),
   sent: ofDue(({ broadcast }) => broadcast.sent),
@@ -49,8 +59,8 @@ const named: Readonly<Record<string, NodeMetric>> = {
     without: "this node had nothing to broadcast",
   },
   delivered: ofReceived(({ senders }) => sumOverSenders(senders, "received")),
-  lost: ofReceived(({ senders }) => missingMessages(senders)),
-  pending: ofReceived(({ senders }) => sumOverSenders(senders, "pending")),
+  lost: ofMissing(({ senders }) => missingMessages(senders)),
+  pending: ofMissing(({ senders }) => sumOverSenders(senders, "pending")),
   duplicates: ofReceived(({ senders }) => sumOverSenders(senders, "duplicates")),
   "out-of-order": ofReceived(({ senders }) => sumOverSenders(senders, "outOfOrder")),
   restarts: ofReceived(({ senders }) => sumOverSenders(senders, "restarts")),

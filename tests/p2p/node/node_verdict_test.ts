@@ -115,6 +115,9 @@ test("expectations name what a node knows", () => {
   for (const text of ["lost==0", "delivery.p99<1s", "duplicates==0", "ping.p99<1s", "sent>=99%"]) {
     assert.equal(holds(text, idleNode()), false, text);
   }
+  for (const text of ["lost<1000", "pending<1000"]) {
+    assert.equal(holds(text, busyNode({ protocol: "sqmr" })), false, text);
+  }
   const { kind, reasons } = judge(busyNode(), ["lost==0", "delivery.p99<100ms"]);
   assert.equal(kind, "expectation-failed");
   assert.match(reasons[0]!, /1 of 2 expectations failed \(lost==0: 2\)/);
