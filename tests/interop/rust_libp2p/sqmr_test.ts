@@ -1,13 +1,16 @@
 /** SQMR and reversed SQMR between our nodes and rust-libp2p. */
 import assert from "node:assert/strict";
 import { HoldfastNetwork } from "./holdfast_network.ts";
-import { RustNode, rustTest } from "./rust_node.ts";
+import { type RustEvent, RustNode, rustTest } from "./rust_node.ts";
 
 const oneMiB = 1024 * 1024;
 const sizes = [36, 37, 127, 128, 1024, 16_384, 65_536, oneMiB - 1, oneMiB];
 const sqmr = ["--network-protocol", "sqmr", "--print-messages"];
 const reversed = ["--network-protocol", "reversed-sqmr", "--print-messages"];
 const connected = ({ event }: { event: string }) => event === "connected";
+
+const answered = (queries: number) => ({ event, count }: RustEvent) =>
+  event === "answered" && count === queries;
 
 const allOnce = (messages: number) => ({
   unique: messages,
@@ -32,6 +35,7 @@ for (const version of ["0.1.0", "1.0.0"]) {
       assert.deepEqual(ours.arrivals[index], { sender: 0, index, bytes });
     }
     await ours.until(() => ours.network.activeInbound() === 0, "every session has ended");
+    await theirs.until(answered(sizes.length), "has seen the end of every query");
     const { sent, queriesEnded, responses, errors } = await theirs.summary();
     assert.deepEqual([sent, queriesEnded, responses], [sizes.length, sizes.length, 0]);
     assert.deepEqual([errors, ours.refused], [{}, []]);
@@ -93,7 +97,7 @@ rustTest("a response of rust-libp2p beyond 1 MiB ends its session alone", async 
 rustTest("hundreds of queries a second go both ways", async () => {
   // rust-libp2p ends a connection of its own where 512 of its streams wait for us: no faster.
   const args = ["--rate", "300", "--duration-seconds", "2"];
-  await using theirs = await RustNode.start(0, [], ["--network-protocol", "sqmr", ...args]);
+  await using theirs = await RustNode.start(0, [], [...sqmr, ...args]);
   await using ours = await HoldfastNetwork.start("sqmr", 1, [theirs.address]);
   await ours.until(() => ours.network.reachablePeers() === 1, "it is connected");
   const messages = 600;
@@ -106,6 +110,7 @@ rustTest("hundreds of queries a second go both ways", async () => {
   await theirs.until(({ event }) => event === "done", "has sent all");
   await ours.until(() => ours.arrivals.length === messages, "all of theirs came");
   await ours.until(() => ours.network.activeOutbound() === 0, "every session has ended");
+  await theirs.until(answered(messages), "has seen the end of every query");
   assert.equal(new Set(ours.indicesFrom(0)).size, messages);
   assert.deepEqual(theirs.named("broken"), []);
   const { senders, sent, queriesEnded, errors } = await theirs.summary();

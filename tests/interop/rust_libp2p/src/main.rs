@@ -544,7 +544,13 @@ impl Node {
                 result,
             } => {
                 match result {
-                    Ok(()) => self.counts.queries_ended += 1,
+                    Ok(()) => {
+                        self.counts.queries_ended += 1;
+                        if self.options.print_messages {
+                            let ended = self.counts.queries_ended;
+                            self.print_peer("answered", &peer, ended as usize);
+                        }
+                    }
                     Err(error) => self.counts.error(format!("query: {error}")),
                 }
                 self.query_ended(peer, token);
