@@ -3,7 +3,6 @@ import { type Metric, type MetricCatalogue, readerOf } from "../../stats/metrics
 import {
   type NodeHistograms,
   type NodeSnapshot,
-  type SenderCounts,
   sumOverSenders,
   totalDropped,
   totalRefused,
@@ -20,33 +19,37 @@ function ofDue(value: (snapshot: NodeSnapshot) => number): NodeMetric {
   };
 }
 
-/** Messages that are known to exist because a later one of their sender came, and those that came. */
-export function knownMessages({ senders }: NodeSnapshot): number {
-  return sumOverSenders(senders, "received") + missingMessages(senders);
+function received({ senders }: NodeSnapshot): number {
+  return sumOverSenders(senders, "received");
 }
 
-function missingMessages(senders: readonly SenderCounts[]): number {
+function missing({ senders }: NodeSnapshot): number {
   return sumOverSenders(senders, "pending") + sumOverSenders(senders, "abandoned");
 }
 
+/**
+ * Messages that are known to exist, because they came or a later one of their sender did. In `sqmr`
+ * every message goes to one node alone: nobody knows which of the others' were for this one.
+ */
+function known(snapshot: NodeSnapshot): number {
+  return snapshot.protocol === "sqmr" ? NaN : received(snapshot) + missing(snapshot);
+}
+
 /** Figures of what came mean nothing where nothing came: such an expectation must not pass. */
-function ofReceived(value: (snapshot: NodeSnapshot) => number): NodeMetric {
+function ofReceived(value: (snapshot: NodeSnapshot) => number, whole = received): NodeMetric {
   return {
     quantity: "count",
     value: (snapshot) => snapshot.senders.length > 0 ? value(snapshot) : NaN,
-    whole: knownMessages,
-    without: "no message was received",
+    whole,
+    without: "no message was received, or by sqmr, where nobody knows what was for whom",
   };
 }
 
-/** In `sqmr` every message goes to one node alone: what others had is not missing. */
 function ofMissing(value: (snapshot: NodeSnapshot) => number): NodeMetric {
-  const metric = ofReceived(value);
-  return {
-    ...metric,
-    value: (snapshot) => snapshot.protocol === "sqmr" ? NaN : metric.value(snapshot),
-    without: "no message was received, or by sqmr, where nobody knows what was for whom",
-  };
+  return ofReceived(
+    (snapshot) => Number.isNaN(known(snapshot)) ? NaN : value(snapshot),
+    known,
+  );
 }
 
 const named: Readonly<Record<string, NodeMetric>> = {
@@ -58,8 +61,8 @@ const named: Readonly<Record<string, NodeMetric>> = {
     value: ({ broadcast }) => broadcast.sent / broadcast.due,
     without: "this node had nothing to broadcast",
   },
-  delivered: ofReceived(({ senders }) => sumOverSenders(senders, "received")),
-  lost: ofMissing(({ senders }) => missingMessages(senders)),
+  delivered: ofReceived(received, known),
+  lost: ofMissing(missing),
   pending: ofMissing(({ senders }) => sumOverSenders(senders, "pending")),
   duplicates: ofReceived(({ senders }) => sumOverSenders(senders, "duplicates")),
   "out-of-order": ofReceived(({ senders }) => sumOverSenders(senders, "outOfOrder")),

@@ -115,7 +115,7 @@ test("expectations name what a node knows", () => {
   for (const text of ["lost==0", "delivery.p99<1s", "duplicates==0", "ping.p99<1s", "sent>=99%"]) {
     assert.equal(holds(text, idleNode()), false, text);
   }
-  for (const text of ["lost<1000", "pending<1000"]) {
+  for (const text of ["lost<1000", "pending<1000", "delivered>=1%"]) {
     assert.equal(holds(text, busyNode({ protocol: "sqmr" })), false, text);
   }
   const { kind, reasons } = judge(busyNode(), ["lost==0", "delivery.p99<100ms"]);
