@@ -1,9 +1,10 @@
-import { summarize } from "../../stats/histogram_summary.ts";
+import { type HistogramSummary, summarize } from "../../stats/histogram_summary.ts";
 import { ExploreClock } from "../explore_clock.ts";
 import { type Combination, explorePlan, throughputOf } from "../explore_plan.ts";
 import { largestMessageBytes } from "../message_sizes.ts";
 import type { NetworkProtocol } from "../network/network.ts";
 import { emptyBroadcastCounts, type ExploreTrial } from "../snapshot.ts";
+import type { DeliveryCounts } from "./delivery_counts.ts";
 import { type DeliveryFigures, emptyFigures } from "./delivery_figures.ts";
 import type { NetworkBooks } from "./network_books.ts";
 import type { NetworkPlan } from "./network_plan.ts";
@@ -17,6 +18,24 @@ const startMs = 2_000;
 /** After the network was dropped, every node has said what it had of the trial. */
 const settleNs = 1.5e9;
 
+/** What is kept of a trial's books: they themselves take megabytes. */
+interface TrialDeliveries {
+  readonly counts: DeliveryCounts;
+  /** Messages that every other node had; where a message is for one node, that one. */
+  readonly everywhere: number;
+  readonly delivery: HistogramSummary;
+}
+
+const noDeliveries = deliveriesOf(emptyFigures(0));
+
+function deliveriesOf({ counts, reachCounts, delay }: DeliveryFigures): TrialDeliveries {
+  return {
+    counts: { ...counts },
+    everywhere: reachCounts.at(-1)!.reached,
+    delivery: summarize(delay),
+  };
+}
+
 /** The trials of `explore`, which all nodes carry out by the clock, and what came of them. */
 export class NetworkTrials {
   readonly clock: ExploreClock;
@@ -26,7 +45,7 @@ export class NetworkTrials {
   readonly #plan: NetworkPlan;
   readonly #protocol: NetworkProtocol;
   readonly #originSeconds: number;
-  readonly #figures = new Map<number, DeliveryFigures>();
+  readonly #deliveries = new Map<number, TrialDeliveries>();
   /** Trials whose books are closed. */
   #settled = 0;
 
@@ -94,42 +113,41 @@ export class NetworkTrials {
   results(ofNodes: readonly (readonly ExploreTrial[])[], endNs: number): NetworkTrial[] {
     return this.combinations.slice(0, this.#settled).map((combination, number) => {
       const trials = ofNodes.flatMap((all) => all.filter((trial) => trial.number === number));
-      const figures = this.#figures.get(this.firstPeriod + number) ??
-        emptyFigures(this.#plan.numNodes);
+      const deliveries = this.#deliveries.get(this.firstPeriod + number) ?? noDeliveries;
       const run = this.clock.runOf(this.firstPeriod + number);
       const seconds = (Math.min(run.endNs, endNs || Infinity) - run.startNs) / 1e9;
       // Where every message is for one node alone, the gaps at the others are nothing that pends.
       const pending = this.#protocol === "sqmr"
         ? 0
         : trials.reduce((total, trial) => total + trial.pending, 0);
-      const said = { figures, trials, seconds, pending };
+      const said = { deliveries, trials, seconds, pending };
       return trialOf(number, combination, said, this.#plan.numNodes);
     });
   }
 
   #close(books: NetworkBooks, period: number): void {
     this.#settled++;
-    for (const { part, figures } of books.settleUpTo(period)) this.#figures.set(part, figures);
+    for (const { part, figures } of books.settleUpTo(period)) {
+      this.#deliveries.set(part, deliveriesOf(figures));
+    }
   }
 }
 
 function trialOf(
   number: number,
   combination: Combination,
-  { figures, trials, seconds, pending }: {
-    readonly figures: DeliveryFigures;
+  { deliveries, trials, seconds, pending }: {
+    readonly deliveries: TrialDeliveries;
     readonly trials: readonly ExploreTrial[];
     readonly seconds: number;
     readonly pending: number;
   },
   numNodes: number,
 ): NetworkTrial {
-  const { counts, reachCounts } = figures;
+  const { counts, everywhere, delivery } = deliveries;
   const broadcast = trials.find((trial) => trial.broadcast.due > 0)?.broadcast ??
     emptyBroadcastCounts();
   const complete = trials.filter(({ isComplete }) => isComplete).length;
-  // Every other node had these; where a message is for one node, that one.
-  const everywhere = reachCounts.at(-1)!.reached;
   return {
     number,
     ...combination,
@@ -139,7 +157,7 @@ function trialOf(
     counts,
     pending,
     complete,
-    delivery: summarize(figures.delay),
+    delivery,
     cpuShare: trials.reduce(
       (total, trial) => total + (trial.seconds > 0 ? trial.cpuSeconds / trial.seconds : 0),
       0,
