@@ -15,7 +15,7 @@ export type FrameDone = (token: number, readers: number) => void;
  * turn of the event loop cost one write a reader.
  *
  * A frame is counted from 0 for the life of the log, and forgotten when all readers that were to
- * have it have taken it or given it up. Costs 28 bytes a frame beside the frame itself.
+ * have it have taken it or given it up. Costs 36 bytes a frame beside the frame itself.
  */
 export class FrameLog {
   private blocks: (Uint8Array | undefined)[] = new Array(firstRoom);

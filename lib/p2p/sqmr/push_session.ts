@@ -16,6 +16,8 @@ const mostBytesAtOnce = 64 * 1024;
 export class PushSession {
   /** Frames before this one have been given to the stream. */
   private given: number;
+  /** Frames before this one have been written by the connection, though not yet all taken. */
+  private written: number;
   /** Frames before this one have been handed to the socket. */
   private handedOver: number;
   /** It is to have the frames before this one; all, while it keeps up. */
@@ -30,6 +32,7 @@ export class PushSession {
     private readonly lost: (session: PushSession) => void,
   ) {
     this.given = log.end;
+    this.written = log.end;
     this.handedOver = log.end;
     stream.addEventListener("drain", this.onDrain);
     stream.addEventListener("close", this.onClose);
@@ -87,10 +90,12 @@ export class PushSession {
 
   private readonly onClose = (): void => this.end();
 
+  /** The stream and its connection have got rid of what they held. */
   private resume(): void {
     if (this.ended || this.stream.writableNeedsDrain || this.stream.writeBufferLength > 0) return;
     this.isBlocked = false;
-    this.handOver(this.given);
+    this.handOver(this.written);
+    if (this.given > this.handedOver) this.settleLater();
     this.push();
   }
 
@@ -101,13 +106,12 @@ export class PushSession {
     const { given } = this;
     setImmediate(() => {
       this.settles = false;
-      if (this.ended || this.isBlocked) return;
-      if (this.stream.writableNeedsDrain || this.stream.writeBufferLength > 0) {
-        this.isBlocked = true;
-        return;
-      }
-      this.handOver(given);
-      if (this.given > given) this.settleLater();
+      if (this.ended) return;
+      this.written = given;
+      // What the socket did not take at once, it has taken when the connection drains.
+      if (this.stream.writableNeedsDrain) this.isBlocked = true;
+      else this.handOver(given);
+      if (this.given > given && !this.isBlocked) this.settleLater();
     });
   }
 
@@ -119,6 +123,7 @@ export class PushSession {
     this.log.release(from, end, true);
     if (this.handedOver < this.until) return;
     this.given = this.log.end;
+    this.written = this.log.end;
     this.handedOver = this.log.end;
     this.until = Infinity;
   }
