@@ -10,11 +10,11 @@ import { assertClosed, runLocal } from "./local_run.ts";
 
 const lenient = { maxLatenessMs: 10_000 };
 
-test("run() has every message arrive everywhere, once and in order", async () => {
+test("run() has every message arrive everywhere, once", async () => {
   using outcome = await runLocal({
     ...{ numNodes: 3, heartbeatMs: 10, durationMs: 1500, ...lenient },
     expectations: [
-      ...["delivered==100%", "duplicates==0", "out-of-order==0", "lost==0", "sent>=200"],
+      ...["delivered==100%", "duplicates==0", "lost==0", "unknown==0", "sent>=200"],
       ...["delivery.p99<10s", "reach-100.max<10s", "mesh<60s"],
     ],
   });
@@ -34,10 +34,16 @@ test("run() has every message arrive everywhere, once and in order", async () =>
     nodes.every(({ state, peers, starts }) => state === "done" && peers <= 2 && starts === 1),
   );
   // What the nodes have counted themselves says the same.
-  for (const { id, sent, delivered } of nodes) {
+  for (const { id, sent, delivered, outOfOrder, delivery } of nodes) {
     const node = JSON.parse(file(`node-${id}.json`)!);
+    const senders: { received: number; outOfOrder: number }[] = node.senders;
     assert.equal(node.broadcast.sent, sent);
-    assert.equal(node.received.messages, delivered);
+    assert.equal(senders.reduce((sum, sender) => sum + sender.received, 0), delivered);
+    assert.equal(senders.reduce((sum, sender) => sum + sender.outOfOrder, 0), outOfOrder);
+    const { count, minNs, p99Ns, maxNs } = node.histograms.delivery;
+    assert.deepEqual([delivery.count, delivery.minNs, delivery.p99Ns, delivery.maxNs], [
+      ...[count, minNs, p99Ns, maxNs],
+    ]);
     assert.match(file(`node-${id}.log`)!, /listens on \/ip4\/127\.0\.0\.1\/tcp\/\d+/);
   }
   assert.equal(file("summary.txt"), `${out}\n`);
