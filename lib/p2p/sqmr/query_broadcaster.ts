@@ -25,6 +25,8 @@ interface Written {
   readonly message: QueuedMessage;
   readonly stream: Stream;
   readonly deadline: AbortSignal;
+  /** The peer has ended the session, which it does when it has the whole query. */
+  isAnswered: boolean;
 }
 
 /** Nothing can take a message, as none of the peers can. */
@@ -162,13 +164,15 @@ export class QueryBroadcaster {
 
   private async ask(message: QueuedMessage, peer: Peer, stream: Stream): Promise<void> {
     const deadline = this.deadlines.next();
+    const written: Written = { message, stream, deadline, isAnswered: false };
     const onTimeout = () => stream.abort(new Error("the query was not answered in time"));
     deadline.addEventListener("abort", onTimeout, { once: true });
     // Responses count for nothing here, yet are read to the end, and must be well formed.
     const decoder = new ResponseDecoder(() => {});
     readStream(stream, {
       piece: (bytes) => decoder.push(bytes),
-      ended: () => {
+      ended: (failure) => {
+        written.isAnswered = failure === undefined;
         deadline.removeEventListener("abort", onTimeout);
         this.streams.delete(stream);
         peer.sessions--;
@@ -178,7 +182,7 @@ export class QueryBroadcaster {
     try {
       if (message.bytes.length > 0) stream.send(message.bytes);
       await stream.close({ signal: deadline });
-      this.finishLater(message, stream, deadline);
+      this.finishLater(written);
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(String(error)));
       this.finish(message, noPeer);
@@ -186,18 +190,19 @@ export class QueryBroadcaster {
   }
 
   /** The connection writes what it was given at the end of the turn: see `write_joiner.ts`. */
-  private finishLater(message: QueuedMessage, stream: Stream, deadline: AbortSignal): void {
-    this.written.push({ message, stream, deadline });
+  private finishLater(query: Written): void {
+    this.written.push(query);
     if (this.written.length > 1) return;
     setImmediate(() => {
       const written = this.written;
       this.written = [];
-      for (const { message, stream, deadline } of written) {
-        if (!stream.writableNeedsDrain) this.finish(message, undefined);
+      for (const query of written) {
+        const { message, stream, deadline } = query;
+        if (query.isAnswered || !stream.writableNeedsDrain) this.finish(message, undefined);
         else {
           stream.onDrain({ signal: deadline }).then(
             () => this.finish(message, undefined),
-            () => this.finish(message, noPeer),
+            () => this.finish(message, query.isAnswered ? undefined : noPeer),
           );
         }
       }
