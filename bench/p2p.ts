@@ -57,7 +57,10 @@ export const p2p: BenchmarkEntry = {
   run: async (benchmark: Benchmark) => {
     const { report } = benchmark;
     const hasRust = findCargo() !== undefined;
-    if (hasRust) await buildRustNode(false);
+    if (hasRust) {
+      report.line("cargo build of the node by rust-libp2p, which may take minutes");
+      await buildRustNode(false);
+    }
     for (const plan of cases) {
       report.heading(`p2p: ${plan.name}, ${rateText(plan)} for ${seconds} s`);
       const ours = await measureLocal(benchmark, plan, seconds);

@@ -9,6 +9,8 @@ import { cpuUse, readCpu } from "./process_figures.ts";
 
 /** How long a network may take to become one. */
 const startTimeoutMs = 60_000;
+/** rust-libp2p builds the mesh of gossipsub 5 s after its start, and only then forwards messages. */
+const meshMs = 6_000;
 /** Until no message is under way any more. */
 const drainMs = 3_000;
 
@@ -75,6 +77,7 @@ export async function measureRust(
       await until(nodes, () => node.address !== "", "listen");
     }
     await until(nodes, () => nodes.every(({ peers }) => peers === count - 1), "find each other");
+    if (protocol === "gossipsub") await Bun.sleep(meshMs);
     const pids = nodes.map(({ child }) => child.pid);
     const broadcasters = nodes.slice(0, plan.oneBroadcasts === true ? 1 : count);
     const before = readCpu(pids);
