@@ -33,6 +33,8 @@ export interface ServedProtocols {
 export interface HostListener {
   /** Served from before the first connection. */
   readonly serves?: ServedProtocols;
+  /** A connection, before anything is sent on it. */
+  opened?(connection: Connection): void;
   /**
    * The one connection of a peer, when there is one, and when another takes its place; `nodeId` may
    * be {@linkcode foreignPeer}.
@@ -199,6 +201,7 @@ export async function createHost(
   );
 
   const onOpen = ({ detail }: CustomEvent<Connection>) => {
+    listener.opened?.(detail);
     handlers.event("connections_established");
     handlers.event(
       detail.direction === "inbound"

