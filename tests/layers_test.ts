@@ -173,8 +173,7 @@ test("every library is in the manifest and imported in one file", () => {
   });
   assert.deepEqual(unknown, []);
   for (const [name, paths] of importers) {
-    // Those of p2p are in the manifest before all of them are in use.
-    assert.ok(paths.size <= 1, `${name} is imported in: ${[...paths].join(", ") || "no file"}`);
+    assert.equal(paths.size, 1, `${name} is imported in: ${[...paths].join(", ") || "no file"}`);
   }
 });
 

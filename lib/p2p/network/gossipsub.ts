@@ -1,4 +1,9 @@
-import { type GossipSub, gossipsub, type GossipSubComponents } from "@libp2p/gossipsub";
+import {
+  type GossipSub,
+  gossipsub,
+  type GossipSubComponents,
+  type GossipsubOpts,
+} from "@libp2p/gossipsub";
 import { Uint8ArrayList } from "./bytes.ts";
 import { createHost, type Host } from "./host.ts";
 import type { Connection } from "./libp2p_types.ts";
@@ -48,6 +53,8 @@ const bytesAsText = (bytes: Uint8Array | undefined) =>
   bytes === undefined
     ? ""
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+
+type MetricsRegister = NonNullable<GossipsubOpts["metricsRegister"]>;
 
 /** A published message on its way to several peers. */
 interface Outgoing {
@@ -111,7 +118,7 @@ class Gossipsub implements BroadcastNetwork {
       idontwantMinDataSize: idontwantBytes,
       maxInboundDataLength: longestRpc,
       maxOutboundBufferSize: mostPeerBytes,
-      metricsRegister: this.refused.register,
+      metricsRegister: this.refused.register as unknown as MetricsRegister,
       metricsTopicStrToLabel: new Map(),
       seenTTL: duplicatesForgottenMs,
       tagMeshPeers: false,

@@ -1,7 +1,3 @@
-import type { GossipsubOpts } from "@libp2p/gossipsub";
-
-type Register = NonNullable<GossipsubOpts["metricsRegister"]>;
-
 /** The library's counters of what it refused: messages, RPCs that are none, streams that end amid one. */
 const counted: ReadonlySet<string> = new Set([
   "gossipsub_msg_received_invalid_total",
@@ -22,7 +18,7 @@ export class RefusedMessages {
     }),
     histogram: () => ({ startTimer: () => nothing, observe: nothing, reset: nothing }),
     avgMinMax: () => ({ set: nothing }),
-  } as unknown as Register;
+  };
 }
 
 function nothing(): void {}
