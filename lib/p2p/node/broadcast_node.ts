@@ -175,8 +175,8 @@ export class BroadcastNode implements RunningNode {
 
   isConnected(): boolean {
     const { connected, reachable } = this.network.peers();
-    return (this.broadcasts ? Math.min(connected, reachable) : connected) >=
-      this.settings.numNodes - 1;
+    const reached = this.broadcasts ? Math.min(connected, reachable) : connected;
+    return reached >= this.settings.numNodes - 1 && this.network.isSettled();
   }
 
   private beginWhenConnected(): void {

@@ -7,7 +7,7 @@ export interface RunningNode {
   readonly peerId: string;
   /** Bound multiaddresses, with `/p2p/…`. */
   readonly addresses: readonly string[];
-  /** Whether a message that is broadcast now would reach every other node. */
+  /** Whether a message that is broadcast now would reach every other node: the mesh has settled. */
   isConnected(): boolean;
   /**
    * Begins the plan: message 0 is due at that instant, message k `k` heartbeats later.
