@@ -4,6 +4,7 @@ import {
   type GossipSubComponents,
   type GossipsubOpts,
 } from "@libp2p/gossipsub";
+import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { Uint8ArrayList } from "./bytes.ts";
 import { createHost, type Host } from "./host.ts";
 import type { Connection } from "./libp2p_types.ts";
@@ -103,7 +104,7 @@ class Gossipsub implements BroadcastNetwork {
   }
 
   private createRouter(components: GossipSubComponents): Router {
-    const names = new Map<string, string>();
+    const authors = new Authors();
     const encoder = new TextEncoder();
     this.router = gossipsub({
       allowedTopics: [stressTestTopic],
@@ -124,14 +125,13 @@ class Gossipsub implements BroadcastNetwork {
       tagMeshPeers: false,
       // Author and sequence number tell a duplicate before its signature is verified again.
       fastMsgIdFn: ({ from, seqno }) => bytesAsText(from) + bytesAsText(seqno),
-      // The default id of rust-libp2p. Encoding a peer id costs more than looking it up.
+      // The default id of rust-libp2p.
       msgIdFn: (message) => {
         if (message.type !== "signed") throw new TypeError("an unsigned message came this far");
-        const key = bytesAsText(message.from.toMultihash().bytes);
-        const known = names.get(key);
-        const name = known ?? message.from.toString();
-        // Anybody can make up authors.
-        if (known === undefined && names.size < 10_000) names.set(key, name);
+        const { name } = authors.of(
+          message.from.toMultihash().bytes,
+          () => message.from.toString(),
+        );
         return encoder.encode(name + message.sequenceNumber);
       },
       msgIdToStrFn: bytesAsText,
@@ -145,6 +145,7 @@ class Gossipsub implements BroadcastNetwork {
       },
     })(components) as unknown as Router;
     liftLengthLimit(this.router);
+    spareAuthors(this.router as unknown as Forwarder, authors);
     return this.router;
   }
 
