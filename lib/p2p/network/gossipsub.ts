@@ -7,7 +7,7 @@ import {
 import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { Uint8ArrayList } from "./bytes.ts";
 import { createHost, type Host } from "./host.ts";
-import type { Connection } from "./libp2p_types.ts";
+import type { Connection, PeerId, Topology } from "./libp2p_types.ts";
 import type {
   BroadcastNetwork,
   ClockOffset,
@@ -70,6 +70,8 @@ interface Outgoing {
 class Gossipsub implements BroadcastNetwork {
   private host!: Host;
   private router!: Router;
+  /** Who is told of peers with a protocol: the router. */
+  private topologies!: (protocol: string) => readonly Topology[];
   /** The outgoing stream of each connection that has one. */
   private readonly meters = new Map<Connection, SendMeter<Outgoing>>();
   /** Peers to whom the library wanted to send, and has no stream now. */
@@ -91,7 +93,7 @@ class Gossipsub implements BroadcastNetwork {
     const network = new Gossipsub(settings, handlers);
     network.host = await createHost(settings, handlers, {
       opened: (connection) => network.follow(connection),
-      inspected: (connection) => network.inspect(connection),
+      inspected: ({ remotePeer }) => network.openAgain(remotePeer),
     }, {
       gossipsub: (components: GossipSubComponents) => network.createRouter(components),
     });
@@ -104,6 +106,7 @@ class Gossipsub implements BroadcastNetwork {
   }
 
   private createRouter(components: GossipSubComponents): Router {
+    this.topologies = (protocol) => components.registrar.getTopologies(protocol);
     const authors = new Authors();
     const encoder = new TextEncoder();
     this.router = gossipsub({
@@ -261,15 +264,19 @@ class Gossipsub implements BroadcastNetwork {
     this.handlers.dropped(reason, token);
   }
 
-  /** Watches for the stream on which the library sends. */
+  /** Sees to it that the library sends on the connection that is kept, and watches its stream. */
   private follow(connection: Connection): void {
-    const peer = connection.remotePeer.toString();
+    const { remotePeer } = connection;
+    const peer = remotePeer.toString();
     const newStream = connection.newStream.bind(connection);
     connection.newStream = async (protocols, options) => {
       const isOurs = Array.isArray(protocols) && protocols.includes(gossipsubProtocols[0]!);
       if (!isOurs) return await newStream(protocols, options);
+      // Of two simultaneous connections the library takes the first that it hears of.
+      const kept = this.host?.connectionOf(remotePeer) ?? connection;
+      if (kept !== connection) return await kept.newStream(protocols, options);
       const stream = await newStream(protocols, options).catch((error) => {
-        // A peer that does not speak gossipsub will not do so on another connection.
+        // A peer that does not speak gossipsub will not do so later.
         if (error?.name !== "UnsupportedProtocolError") this.withoutStream.add(peer);
         throw error;
       });
@@ -280,22 +287,23 @@ class Gossipsub implements BroadcastNetwork {
         if (this.meters.get(connection) !== meter) return;
         this.meters.delete(connection);
         this.withoutStream.add(peer);
+        // When the library has noticed it too.
+        setImmediate(() => this.openAgain(remotePeer));
       });
       return stream;
     };
   }
 
   /**
-   * Ends a connection on which the library has lost its stream, or could not open it: most often
-   * because it chose another connection to the same peer, which has ended. It never tries again on
-   * the same connection, but does with the next.
+   * Lets the library open its stream to a peer again, as after a new connection: it does not notice
+   * by itself that the connection it had chosen has given way to another.
    */
-  private inspect(connection: Connection): void {
-    if (!this.withoutStream.has(connection.remotePeer.toString())) return;
-    if (Date.now() - connection.timeline.open < withoutStreamMs) return;
-    this.withoutStream.delete(connection.remotePeer.toString());
-    if (this.meters.get(connection)?.isOpen === true) return;
-    connection.abort(new Error("the connection has no stream of gossipsub"));
+  private openAgain(peer: PeerId): void {
+    const connection = this.host?.connectionOf(peer);
+    if (this.stopped || connection?.status !== "open") return;
+    if (!this.withoutStream.has(peer.toString())) return;
+    const [protocol = ""] = gossipsubProtocols;
+    for (const topology of this.topologies(protocol)) topology.onConnect?.(peer, connection);
   }
 }
 
@@ -340,9 +348,6 @@ function varintOf(value: number): Uint8Array {
   }
   return Uint8Array.from(bytes);
 }
-
-/** How long the library may take to open its stream on a new connection. */
-const withoutStreamMs = 2_000;
 
 /** What the library says by a message alone. */
 function dropReasonOf(error: unknown): DropReason {

@@ -245,7 +245,6 @@ export async function createHost(
   const stop = async () => {
     mesh.stop();
     libp2p.removeEventListener("connection:open", onOpen);
-    libp2p.removeEventListener("connection:close", onClose);
     for (const pinger of pingers.values()) pinger.stop();
     clocks.stop();
     // Aborted rather than closed: a polite end would wait for every queue to empty.
@@ -253,6 +252,9 @@ export async function createHost(
       connection.abort(new Error("the network has ended"));
     }
     await libp2p.stop();
+    libp2p.removeEventListener("connection:close", onClose);
+    handlers.event("listener_closed");
+    for (const _ of bound) handlers.event("expired_listen_addrs");
   };
   return {
     libp2p,

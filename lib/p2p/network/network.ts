@@ -130,7 +130,7 @@ export interface BroadcastNetwork {
   /** What came and was refused: malformed, or not signed by its author. */
   invalidMessages(): number;
   clockOffsets(): readonly ClockOffset[];
-  /** Ends everything at once, without a word to the handlers; the port is free afterwards. */
+  /** Ends everything at once, with no word to the handlers but events; the port is free afterwards. */
   stop(): Promise<void>;
 }
 
