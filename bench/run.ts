@@ -1,5 +1,5 @@
 /**
- * `deno task bench`: measures the compiled executable against the goals of issue 2 and prints tables
+ * `deno task bench`: measures the compiled executable against the goals of its issues and prints tables
  * with the commands. Arguments choose benchmarks by name; without any, all run that do not take
  * minutes. It fails only where something could not be measured, never because a goal is not met.
  */
@@ -11,6 +11,7 @@ import { formatBytes } from "../lib/stats/figures.ts";
 import { connectionMemory } from "./connection_memory.ts";
 import { connects } from "./connects.ts";
 import { dnsperf } from "./dnsperf.ts";
+import { p2p } from "./p2p.ts";
 import { pacing } from "./pacing.ts";
 import { quic } from "./quic.ts";
 import { Benchmark, type BenchmarkEntry } from "./rig/benchmark.ts";
@@ -33,6 +34,7 @@ const benchmarks: Readonly<Record<string, BenchmarkEntry>> = {
   stats_cost: statsCost,
   dnsperf,
   quic,
+  p2p,
   connection_memory: connectionMemory,
 };
 

@@ -1,8 +1,7 @@
 /**
  * `deno task test`: runs every test file in a process of its own with a bound on its time, so that
  * one that hangs or crashes fails alone. Arguments choose files by a part of their path; those of
- * `tests/long/`, which take minutes, run only when they are chosen. The last line is
- * `N passed, N failed, N skipped`.
+ * `chosenFolders` run only when they are chosen. The last line is `N passed, N failed, N skipped`.
  *
  * Tests that mostly wait run two files at a time; those that judge timing have the machine to
  * themselves, after the others.
@@ -15,6 +14,8 @@ import process from "node:process";
 const fileTimeoutMs = 180_000;
 /** How many files run at a time where they may share the machine. */
 const lanes = 2;
+/** What runs only where it is chosen: it takes minutes, or needs more than the tests' own programs. */
+const chosenFolders = ["tests/long/", "tests/interop/rust_libp2p/"];
 /** Where measurements or limits of the host are judged, which other load would change. */
 const aloneFolders = [
   "bench",
@@ -40,7 +41,7 @@ const filters = process.argv.slice(2);
 const files = [...new Bun.Glob("tests/**/*_test.ts").scanSync(root)]
   .filter((file) =>
     filters.length === 0
-      ? !file.startsWith("tests/long/")
+      ? !chosenFolders.some((folder) => file.startsWith(folder))
       : filters.some((filter) => file.includes(filter))
   )
   .sort();

@@ -12,6 +12,8 @@ export interface ChildSettings {
   onLine?(line: string): void;
   /** A file for what the process prints to stdout, instead of lines. */
   readonly stdoutFile?: string;
+  /** The process is told what to do by `write` and `endInput`. */
+  readonly hasInput?: boolean;
 }
 
 export interface ChildEnd {
@@ -39,7 +41,7 @@ export class Child implements AsyncDisposable {
 
   constructor(readonly command: readonly string[], settings: ChildSettings) {
     this.#process = Bun.spawn([...command], {
-      stdin: "ignore",
+      stdin: settings.hasInput === true ? "pipe" : "ignore",
       stdout: settings.stdoutFile === undefined ? "pipe" : Bun.file(settings.stdoutFile),
       stderr: "pipe",
       env: environment(),
@@ -60,6 +62,19 @@ export class Child implements AsyncDisposable {
   /** What the process printed last, for an error message. */
   get lastWords(): string {
     return this.#lastLines.join("\n");
+  }
+
+  /** Writes to its standard input. */
+  write(text: string): void {
+    const { stdin } = this.#process;
+    if (typeof stdin !== "object") throw new Error("the process was started without an input");
+    stdin.write(text);
+    stdin.flush();
+  }
+
+  endInput(): void {
+    const { stdin } = this.#process;
+    if (typeof stdin === "object") stdin.end();
   }
 
   /** Asks the process to end, and ends it if it does not. */

@@ -68,6 +68,8 @@ function readWords(
   for (const group of groupsOf(commands)) {
     program.command(group, { hidden: true })
       .argument("[command]")
+      .allowUnknownOption()
+      .allowExcessArguments()
       .configureHelp({ formatHelp: () => groupHelp(group, commands) })
       .action((name: string | undefined) => {
         if (name !== undefined) throw unknownCommand(`${group} ${name}`, group, commands);

@@ -9,6 +9,7 @@ import { writeLine } from "./unhandled_errors.ts";
 const works: Record<Job["role"], () => Promise<{ work: unknown }>> = {
   client: () => import("../client/worker.ts"),
   server: () => import("../server/worker.ts"),
+  "p2p-node": () => import("../p2p/local/worker.ts"),
   "wamp-probe": () => import("../wamp/probe/worker.ts"),
 };
 

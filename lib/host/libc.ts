@@ -23,6 +23,7 @@ const sigkill = 9;
 const prSetTimerslack = 29;
 const rlimitNofile = 7;
 const pollIn = 1;
+const clockRealtime = 0;
 const clockMonotonic = 1;
 
 /** The kernel doubles what is asked and keeps the result in a signed int. */
@@ -277,12 +278,26 @@ let clockMemory: ReturnType<typeof memory> | undefined;
  * @returns NaN where there is no libc.
  */
 export function monotonicNs(): number {
+  return readClock(clockMonotonic, 0);
+}
+
+/**
+ * The real-time clock (clock_gettime(2) CLOCK_REALTIME), in nanoseconds since a whole second since
+ * 1970: exact in a double where that second is not more than 104 days away.
+ *
+ * @returns NaN where there is no libc.
+ */
+export function realtimeNs(originSeconds: number): number {
+  return readClock(clockRealtime, originSeconds);
+}
+
+function readClock(clock: number, originSeconds: number): number {
   const symbols = libc();
   if (symbols === null) return NaN;
   clockMemory ??= memory(16);
-  if (symbols.clock_gettime(clockMonotonic, clockMemory.address) !== 0) return NaN;
+  if (symbols.clock_gettime(clock, clockMemory.address) !== 0) return NaN;
   const [seconds, ns] = new BigInt64Array(clockMemory.words.buffer);
-  return Number(seconds!) * 1e9 + Number(ns!);
+  return (Number(seconds!) - originSeconds) * 1e9 + Number(ns!);
 }
 
 /** Limits on open descriptors, RLIMIT_NOFILE. Infinity: unlimited, or not known here. */

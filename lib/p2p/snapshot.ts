@@ -71,6 +71,8 @@ export interface ReceiveCounts {
   bytes: number;
   /** Size of the last of those, header included; 0 before the first. */
   lastBytes: number;
+  /** What the network itself refused: malformed, or not signed by its author. */
+  invalid: number;
   refused: Record<RefusalReason, number>;
 }
 
@@ -109,6 +111,8 @@ export interface SenderCounts {
 
 export interface PeerCounts {
   connected: number;
+  /** Of those, the ones that a message published now would go to. */
+  reachable: number;
   blacklisted: number;
   /** Open streams of the benchmark's protocols, by who opened them. */
   sessionsIn: number;
@@ -225,7 +229,7 @@ export function emptyBroadcastCounts(): BroadcastCounts {
 }
 
 export function emptyReceiveCounts(): ReceiveCounts {
-  return { messages: 0, bytes: 0, lastBytes: 0, refused: zeroCounts(refusalReasons) };
+  return { messages: 0, bytes: 0, lastBytes: 0, invalid: 0, refused: zeroCounts(refusalReasons) };
 }
 
 export function emptyEventCounts(): Record<NetworkEventType, number> {

@@ -16,13 +16,13 @@ import type {
   LossCounts,
   MessageCounts,
   UnsentCounts,
-  Verdict,
 } from "../stats/snapshot.ts";
-import { alignRight, hanging, labelColumns, labelled, labelledList } from "./columns.ts";
+import { alignRight, hanging, labelColumns, labelled } from "./columns.ts";
 import { failureLines } from "./failure_lines.ts";
 import { outageLines, spreadText } from "./outage_lines.ts";
 import { rampSummary } from "./ramp_summary.ts";
 import { usageText } from "./usage_text.ts";
+import { expectationLines, verdictLines } from "./verdict_lines.ts";
 import { workerLines } from "./worker_lines.ts";
 
 /** The final report of a client, at most 100 columns wide. */
@@ -35,8 +35,11 @@ export function clientSummary(snapshot: ClientSnapshot): string[] {
     circumstances(snapshot),
     connectionsOverTime(snapshot),
     rampSummary(snapshot.ramp),
-    expectations(snapshot.verdict),
-    verdict(snapshot.verdict),
+    expectationLines(snapshot.verdict),
+    verdictLines(
+      snapshot.verdict,
+      "the generator or its host, not the target, was the limit",
+    ),
   ];
   return sections.filter((section) => section.length > 0)
     .flatMap((section, index) => index === 0 ? section : ["", ...section]);
@@ -243,30 +246,4 @@ function anomalies({ anomalies }: ClientSnapshot): string[] {
     "anomalies",
     found.map(([name, count]) => `${formatCount(count)} ${name}`).join(", "),
   );
-}
-
-function expectations(verdict: Verdict | undefined): string[] {
-  if (verdict === undefined || verdict.expectations.length === 0) return [];
-  const width = Math.max(...verdict.expectations.map(({ expectation }) => expectation.length));
-  return labelledList(
-    "expectations",
-    verdict.expectations.map(({ expectation, measured, passed }) =>
-      `${passed ? "pass" : "FAIL"}  ${expectation.padEnd(width)}  ${measured}`
-    ),
-  );
-}
-
-const verdictNames: Record<Verdict["kind"], string> = {
-  ok: "ok",
-  "expectation-failed": "EXPECTATION FAILED",
-  invalid: "INVALID: the generator or its host, not the target, was the limit",
-  "stopped-by-limit": "STOPPED BY LIMIT",
-};
-
-function verdict(verdict: Verdict | undefined): string[] {
-  if (verdict === undefined) return [];
-  return [
-    ...labelled("verdict", verdictNames[verdict.kind]),
-    ...labelledList("", verdict.reasons, "- "),
-  ];
 }

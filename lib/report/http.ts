@@ -9,6 +9,8 @@ export interface StatsServerSettings {
   readonly port: number;
   /** Where the port is taken: an error, or (when left out) the next free one of the 49 after it. */
   readonly isExact?: boolean;
+  /** How the user chooses another address; `--stats host:port, or --stats off` when left out. */
+  readonly option?: string;
   readonly view: StatsView;
 }
 
@@ -31,6 +33,7 @@ const eventIntervalMs = 1_000;
  */
 export function serveStats(settings: StatsServerSettings): StatsServer {
   const { hostname, port, isExact = false, view } = settings;
+  const { option = "--stats host:port, or --stats off" } = settings;
   const events = new EventStream(view);
   const app = makeApp(view, events, isLoopback(hostname));
   const lastPort = port === 0 || isExact ? port : Math.min(port + portsToTry - 1, 65_535);
@@ -57,7 +60,7 @@ export function serveStats(settings: StatsServerSettings): StatsServer {
       if ((cause as { code?: string }).code === "EADDRINUSE") continue;
       throw new HostLimitError(
         `cannot serve statistics on ${hostname} port ${candidate}: ${messageOf(cause)}; choose ` +
-          `another address with --stats host:port, or --stats off`,
+          `another address with ${option}`,
         { cause },
       );
     }
@@ -66,8 +69,7 @@ export function serveStats(settings: StatsServerSettings): StatsServer {
     ? `port ${port} of ${hostname} is in use`
     : `the ports ${port} to ${lastPort} of ${hostname} are all in use`;
   throw new HostLimitError(
-    `cannot serve statistics: ${taken}; ` +
-      `choose another with --stats host:port, or --stats off`,
+    `cannot serve statistics: ${taken}; choose another with ${option}`,
   );
 }
 

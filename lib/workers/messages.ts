@@ -1,6 +1,6 @@
 /** What a worker is started for. `details` is plain data that the role's own code understands. */
 export interface Job {
-  readonly role: "client" | "server" | "wamp-probe";
+  readonly role: "client" | "server" | "p2p-node" | "wamp-probe";
   readonly details: unknown;
 }
 
@@ -9,8 +9,8 @@ export type ToWorker =
   | { readonly type: "job"; readonly job: Job }
   /** The run starts then. */
   | { readonly type: "start"; readonly atNs: number }
-  /** Every worker's connections are open: the plan begins then. */
-  | { readonly type: "begin"; readonly atNs: number }
+  /** Every worker's connections are open: the plan begins then, and may have an end. */
+  | { readonly type: "begin"; readonly atNs: number; readonly untilNs?: number }
   /** Something that only the role's own code understands; plain data. */
   | { readonly type: "tell"; readonly details: unknown }
   /** Ends the run in order. */

@@ -13,6 +13,8 @@ export interface WorkerLimits {
   readonly startMs: number;
   /** A worker that runs says something every second; one that says nothing for so long hangs. */
   readonly silenceMs: number;
+  /** Gives a start up that is not wanted any more. */
+  readonly signal?: AbortSignal;
 }
 
 const usualLimits: WorkerLimits = { startMs: 60_000, silenceMs: 30_000 };
@@ -70,6 +72,9 @@ export class WorkerProcess<Report> {
       () => worker.#fail(`not ready within ${limits.startMs / 1000} s`),
       limits.startMs,
     );
+    const giveUp = () => worker.#fail("not wanted any more");
+    limits.signal?.addEventListener("abort", giveUp);
+    if (limits.signal?.aborted === true) giveUp();
     try {
       return { worker, report: await worker.#start.promise };
     } catch (error) {
@@ -78,6 +83,7 @@ export class WorkerProcess<Report> {
       throw error;
     } finally {
       clearTimeout(timer);
+      limits.signal?.removeEventListener("abort", giveUp);
     }
   }
 

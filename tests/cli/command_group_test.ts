@@ -63,6 +63,10 @@ test("readArgv() says what a group has, where there is no such command", () => {
       return true;
     });
   refuses(["ring", "nodes"], /^there is no command "ring nodes"; use ring node or ring local$/);
+  refuses(
+    ["ring", "nod", "5", "--nodes", "3"],
+    /^there is no command "ring nod"; use ring node or/,
+  );
   refuses(["help", "rong"], /^there is no command "rong"; use single, ring node or ring local$/);
   refuses(["ring", "node"], /^holdfast ring node needs an id/);
   refuses(["ring", "local", "--knots", "1"], /unknown option.*holdfast ring local --help/);

@@ -1,10 +1,6 @@
-import { Histogram } from "../../stats/histogram.ts";
-import { IntervalHistogram } from "../../stats/interval_histogram.ts";
-import { type DeliveryCounts, emptyDeliveryCounts, type ReachCounts } from "./delivery_counts.ts";
+import type { Histogram } from "../../stats/histogram.ts";
+import { type DeliveryFigures, emptyFigures, settleReach } from "./delivery_figures.ts";
 import type { NodeOutages } from "./node_outages.ts";
-
-/** Shares of the other nodes whose reach is measured. */
-export const reachShares = [0.5, 0.99, 1] as const;
 
 /** Bytes that the messages of a ledger may take. */
 const maxBytes = 128 * 2 ** 20;
@@ -21,20 +17,6 @@ export interface LedgerSettings {
   readonly maxMessages?: number;
 }
 
-/** What a node did as a receiver and as a sender. */
-export interface NodeDeliveries {
-  /** Messages that it broadcast. */
-  sent: number;
-  delivered: number;
-  missed: number;
-  missedWhileDown: number;
-  unknown: number;
-  duplicated: number;
-  outOfOrder: number;
-  /** From when a message was due to its arrival here. */
-  readonly delay: Histogram;
-}
-
 /**
  * The books of all messages of a network: what each node says that it sent and received, put together.
  *
@@ -46,26 +28,18 @@ export interface NodeDeliveries {
  *
  * All instants are nanoseconds of one clock that all nodes share.
  */
-export class DeliveryLedger {
-  readonly counts: DeliveryCounts = emptyDeliveryCounts();
-  readonly nodes: readonly NodeDeliveries[];
-  /** From when a message was due until a share of the other nodes had it, by `reachShares`. */
-  readonly reach: readonly Histogram[] = reachShares.map(() => new Histogram());
-  readonly reachCounts: readonly ReachCounts[] = reachShares.map(() => ({
-    reached: 0,
-    notReached: 0,
-    unknown: 0,
-  }));
-  readonly delay = new IntervalHistogram();
-  /** How far before its due instant a message arrived, where the clocks of two nodes differ. */
-  readonly negativeDelay = new Histogram();
+export class DeliveryLedger implements DeliveryFigures {
+  readonly counts: DeliveryFigures["counts"];
+  readonly nodes: DeliveryFigures["nodes"];
+  readonly reach: DeliveryFigures["reach"];
+  readonly reachCounts: DeliveryFigures["reachCounts"];
+  readonly delay: Histogram;
+  readonly negativeDelay: Histogram;
 
   readonly #nodes: number;
   readonly #receiversEach: number;
   readonly #outages: NodeOutages;
   readonly #maxMessages: number;
-  /** How many receivers make up each share. */
-  readonly #reachSizes: readonly number[];
 
   /** Messages are numbered as they become known; those from `first` to below `next` are remembered. */
   #first = 0;
@@ -93,17 +67,13 @@ export class DeliveryLedger {
     this.#receiversEach = receiversEach;
     this.#outages = outages;
     this.#maxMessages = maxMessages ?? Math.floor(maxBytes / (bytesPerMessage + 8 * nodes));
-    this.#reachSizes = reachShares.map((share) => Math.ceil(share * receiversEach));
-    this.nodes = Array.from({ length: nodes }, () => ({
-      sent: 0,
-      delivered: 0,
-      missed: 0,
-      missedWhileDown: 0,
-      unknown: 0,
-      duplicated: 0,
-      outOfOrder: 0,
-      delay: new Histogram(),
-    }));
+    const figures = emptyFigures(nodes);
+    this.counts = figures.counts;
+    this.nodes = figures.nodes;
+    this.reach = figures.reach;
+    this.reachCounts = figures.reachCounts;
+    this.delay = figures.delay;
+    this.negativeDelay = figures.negativeDelay;
     this.#capacity = Math.min(firstCapacity, this.#maxMessages);
     this.#senders = new Uint16Array(this.#capacity);
     this.#indices = new Float64Array(this.#capacity);
@@ -246,7 +216,7 @@ export class DeliveryLedger {
       if (node === this.#senders[slot] || !Number.isNaN(this.#delays[slot * this.#nodes + node]!)) {
         continue;
       }
-      const standing = this.#outages.standing(node, dueNs);
+      const standing = this.#outages.lost(node, dueNs);
       const fate = standing === "killed-since"
         ? "unknown"
         : standing === "down"
@@ -273,23 +243,11 @@ export class DeliveryLedger {
   }
 
   #settleReach(slot: number, unknown: number): void {
-    const had = this.#had[slot]!;
     const from = slot * this.#nodes;
+    for (let node = 0; node < this.#nodes; node++) this.#sorted[node] = this.#delays[from + node]!;
     // NaN sorts behind every number.
-    const sorted = this.#sorted;
-    for (let node = 0; node < this.#nodes; node++) sorted[node] = this.#delays[from + node]!;
-    sorted.sort();
-    for (const [share, size] of this.#reachSizes.entries()) {
-      const counts = this.reachCounts[share]!;
-      if (had >= size) {
-        counts.reached++;
-        this.reach[share]!.record(sorted[size - 1]!);
-      } else if (had + unknown >= size) {
-        counts.unknown++;
-      } else {
-        counts.notReached++;
-      }
-    }
+    this.#sorted.sort();
+    settleReach(this, this.#sorted, this.#had[slot]!, unknown, this.#receiversEach);
   }
 
   #makeRoom(): void {

@@ -6,6 +6,10 @@ export interface NodeDownTime {
   startedNs: number;
   /** When that was in the full mesh again; Infinity until then. */
   backNs: number;
+  /** Messages that were due until then, from its end on, and never arrived. */
+  missed: number;
+  /** Messages that were due before its end, of which it is not known whether they had arrived. */
+  unknown: number;
 }
 
 /** How a receiver stood to a message that it never had. */
@@ -30,7 +34,13 @@ export class NodeOutages {
   }
 
   down(node: number, atNs: number): void {
-    this.#byNode[node]?.push({ downNs: atNs, startedNs: Infinity, backNs: Infinity });
+    this.#byNode[node]?.push({
+      downNs: atNs,
+      startedNs: Infinity,
+      backNs: Infinity,
+      missed: 0,
+      unknown: 0,
+    });
   }
 
   started(node: number, atNs: number): void {
@@ -49,9 +59,24 @@ export class NodeOutages {
   }
 
   standing(node: number, dueNs: number): Standing {
+    return this.#blamed(node, dueNs)?.standing ?? "up";
+  }
+
+  /** The same for a message that the node will never have, which is counted where it was lost. */
+  lost(node: number, dueNs: number): Standing {
+    const blamed = this.#blamed(node, dueNs);
+    if (blamed === undefined) return "up";
+    if (blamed.standing === "down") blamed.time.missed++;
+    else blamed.time.unknown++;
+    return blamed.standing;
+  }
+
+  #blamed(node: number, dueNs: number): { time: NodeDownTime; standing: Standing } | undefined {
     const times = this.#byNode[node] ?? [];
-    for (const { downNs } of times) if (dueNs <= downNs) return "killed-since";
-    for (const { backNs } of times) if (dueNs < backNs) return "down";
-    return "up";
+    for (const time of times) {
+      if (dueNs <= time.downNs) return { time, standing: "killed-since" };
+    }
+    for (const time of times) if (dueNs < time.backNs) return { time, standing: "down" };
+    return undefined;
   }
 }

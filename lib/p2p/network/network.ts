@@ -1,3 +1,5 @@
+import type { WallClock } from "../wall_clock.ts";
+
 /**
  * What a node asks of its network, and what a network tells its node. Gossipsub, SQMR and reversed
  * SQMR each give one; they share the libp2p host of `host.ts`.
@@ -69,6 +71,11 @@ export interface NetworkSettings {
    * to whom. `undefined`: anyone may.
    */
   readonly broadcaster: number | undefined;
+  /**
+   * The clock that the node stamps its messages with: what the peers' clocks are compared to. The
+   * system's where it is left out.
+   */
+  readonly wallClock?: WallClock;
 }
 
 /** What a network tells its node; one object for all of it. */
@@ -100,6 +107,11 @@ export interface BroadcastNetwork {
   /** Bound multiaddresses, with `/p2p/…`. */
   readonly addresses: readonly string[];
   connectedPeers(): number;
+  /**
+   * Peers that a message published now would go to: with gossipsub those that have subscribed, with
+   * reversed SQMR those that keep a query open.
+   */
+  reachablePeers(): number;
   /** Streams of the benchmark's protocols that a peer opened. */
   activeInbound(): number;
   /** Streams of the benchmark's protocols that this node opened. */
@@ -115,8 +127,10 @@ export interface BroadcastNetwork {
   publish(message: Uint8Array, token: number): DropReason | undefined;
   /** Messages that were taken, and neither sent nor dropped. */
   queued(): number;
+  /** What came and was refused: malformed, or not signed by its author. */
+  invalidMessages(): number;
   clockOffsets(): readonly ClockOffset[];
-  /** Ends everything at once, without a word to the handlers; the port is free afterwards. */
+  /** Ends everything at once, with no word to the handlers but events; the port is free afterwards. */
   stop(): Promise<void>;
 }
 

@@ -37,7 +37,7 @@ export interface BroadcastNodeSettings {
   readonly connectTimeoutMs: number;
   /** How long `finish` waits for the node's own messages to leave. */
   readonly drainMs: number;
-  /** `explore`: the period (see {@linkcode ExploreTrial}) of the first trial; the next one if unset. */
+  /** `explore`: the period (see {@linkcode ExploreTrial}) of the first trial; if unset, the next that can be. */
   readonly exploreFirstPeriod?: number;
   /** A line for the user. */
   readonly note: (line: string) => void;

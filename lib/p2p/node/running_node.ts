@@ -7,14 +7,15 @@ export interface RunningNode {
   readonly peerId: string;
   /** Bound multiaddresses, with `/p2p/…`. */
   readonly addresses: readonly string[];
-  /** Whether a message that is broadcast now would reach every other node. */
+  /** Whether a message that is broadcast now would reach every other node: the mesh has settled. */
   isConnected(): boolean;
   /**
    * Begins the plan: message 0 is due at that instant, message k `k` heartbeats later.
    *
    * @param atNs nanoseconds since `originSeconds` by the real-time clock; now when left out.
+   * @param untilNs nothing falls due from then on; `finish` is still to be called.
    */
-  begin(atNs?: number): void;
+  begin(atNs?: number, untilNs?: number): void;
   /** All that is known now; histograms are copies. */
   snapshot(): NodeSnapshot;
   /** What was recorded in the last minute, as copies: `windows` of `metrics/node_durations.ts`. */

@@ -1,3 +1,5 @@
+import { MalformedStreamError } from "../network/stream_reader.ts";
+
 /**
  * Framing of SQMR ("single query, multiple responses"), as in StarkWare's Apollo network
  * (`apollo_network/src/sqmr/messages.rs`): the query is the raw bytes up to the end of the stream;
@@ -13,11 +15,6 @@ const maximumPrefixBytes = 3;
 
 /** First allocation for a response in several pieces: no peer claims 1 MiB with two bytes. */
 const firstBufferBytes = 16 * 1024;
-
-/** A stream whose bytes break its protocol. The stream is given up; the node goes on. */
-export class MalformedStreamError extends Error {
-  override readonly name = "MalformedStreamError";
-}
 
 /**
  * Bytes of the length prefix of a message.

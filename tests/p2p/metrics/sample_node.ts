@@ -36,7 +36,7 @@ export function idleNode(changes: Partial<NodeSnapshot> = {}): NodeSnapshot {
     broadcast: emptyBroadcastCounts(),
     received: emptyReceiveCounts(),
     senders: [],
-    peers: { connected: 0, blacklisted: 0, sessionsIn: 0, sessionsOut: 0 },
+    peers: { connected: 0, reachable: 0, blacklisted: 0, sessionsIn: 0, sessionsOut: 0 },
     mostPeers: 0,
     events: emptyEventCounts(),
     resets: 0,

@@ -1,0 +1,370 @@
+import {
+  type GossipSub,
+  gossipsub,
+  type GossipSubComponents,
+  type GossipsubOpts,
+} from "@libp2p/gossipsub";
+import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
+import { Uint8ArrayList } from "./bytes.ts";
+import { createHost, type Host } from "./host.ts";
+import type { Connection, PeerId, Topology } from "./libp2p_types.ts";
+import type {
+  BroadcastNetwork,
+  ClockOffset,
+  DropReason,
+  NetworkHandlers,
+  NetworkSettings,
+} from "./network.ts";
+import { RefusedMessages } from "./refused_messages.ts";
+import { SendMeter } from "./send_meter.ts";
+import { stressTestTopic } from "./topic.ts";
+
+/** The longest message, header included, in bytes. */
+export const longestMessage = 4 * 1024 * 1024;
+
+/**
+ * The longest RPC that is read. By default the library stops at 4 MiB, which a message of 4 MiB
+ * exceeds with its envelope; and all that a peer asks for in one IWANT comes in one RPC.
+ */
+const longestRpc = 64 * 1024 * 1024;
+
+/** The library gives up where an RPC of more than 4 MiB is encoded once for several peers. */
+const longestInBatch = longestMessage - 1024;
+
+/** Bytes of published messages that may wait for their slowest peer. */
+const mostWaitingBytes = 64 * 1024 * 1024;
+
+/** Bytes that may wait for one peer, those forwarded too; the library ends its stream beyond that. */
+const mostPeerBytes = 256 * 1024 * 1024;
+
+/** Messages of fewer bytes are sent again sooner than it is said that they are not wanted. */
+const idontwantBytes = 1024 * 1024;
+
+/** As rust-libp2p forgets them. */
+const duplicatesForgottenMs = 60_000;
+
+/** The versions of the protocol, newest first. */
+export const gossipsubProtocols: readonly string[] = [
+  "/meshsub/1.2.0",
+  "/meshsub/1.1.0",
+  "/meshsub/1.0.0",
+];
+
+const bytesAsText = (bytes: Uint8Array | undefined) =>
+  bytes === undefined
+    ? ""
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+
+type MetricsRegister = NonNullable<GossipsubOpts["metricsRegister"]>;
+
+/** A published message on its way to several peers. */
+interface Outgoing {
+  readonly token: number;
+  readonly sizeBytes: number;
+  /** Peers whose stream has not handed it on yet, and those whose stream has. */
+  open: number;
+  handedOn: number;
+}
+
+/** A node that broadcasts with `@libp2p/gossipsub`, set as rust-libp2p is by default. */
+class Gossipsub implements BroadcastNetwork {
+  private host!: Host;
+  private router!: Router;
+  /** Who is told of peers with a protocol: the router. */
+  private topologies!: (protocol: string) => readonly Topology[];
+  /** The outgoing stream of each connection that has one. */
+  private readonly meters = new Map<Connection, SendMeter<Outgoing>>();
+  /** Peers to whom the library wanted to send, and has no stream now. */
+  private readonly withoutStream = new Set<string>();
+  private readonly refused = new RefusedMessages();
+  private waiting = 0;
+  private waitingBytes = 0;
+  private stopped = false;
+
+  private constructor(
+    private readonly settings: NetworkSettings,
+    private readonly handlers: NetworkHandlers,
+  ) {}
+
+  static async start(
+    settings: NetworkSettings,
+    handlers: NetworkHandlers,
+  ): Promise<BroadcastNetwork> {
+    const network = new Gossipsub(settings, handlers);
+    network.host = await createHost(settings, handlers, {
+      opened: (connection) => network.follow(connection),
+      inspected: ({ remotePeer }) => network.openAgain(remotePeer),
+    }, {
+      gossipsub: (components: GossipSubComponents) => network.createRouter(components),
+    });
+    network.router.addEventListener("message", ({ detail }) => {
+      if (!network.stopped) handlers.received(detail.data);
+    });
+    network.router.subscribe(stressTestTopic);
+    network.host.dial();
+    return network;
+  }
+
+  private createRouter(components: GossipSubComponents): Router {
+    this.topologies = (protocol) => components.registrar.getTopologies(protocol);
+    const authors = new Authors();
+    const encoder = new TextEncoder();
+    this.router = gossipsub({
+      allowedTopics: [stressTestTopic],
+      D: 6,
+      Dhi: 12,
+      Dlo: 5,
+      emitSelf: false,
+      fallbackToFloodsub: false,
+      floodPublish: true,
+      globalSignaturePolicy: "StrictSign",
+      heartbeatInterval: 1_000,
+      idontwantMinDataSize: idontwantBytes,
+      maxInboundDataLength: longestRpc,
+      maxOutboundBufferSize: mostPeerBytes,
+      metricsRegister: this.refused.register as unknown as MetricsRegister,
+      metricsTopicStrToLabel: new Map(),
+      seenTTL: duplicatesForgottenMs,
+      tagMeshPeers: false,
+      // Author and sequence number tell a duplicate before its signature is verified again.
+      fastMsgIdFn: ({ from, seqno }) => bytesAsText(from) + bytesAsText(seqno),
+      // The default id of rust-libp2p.
+      msgIdFn: (message) => {
+        if (message.type !== "signed") throw new TypeError("an unsigned message came this far");
+        const { name } = authors.of(
+          message.from.toMultihash().bytes,
+          () => message.from.toString(),
+        );
+        return encoder.encode(name + message.sequenceNumber);
+      },
+      msgIdToStrFn: bytesAsText,
+      // Nobody is judged, as rust-libp2p has it unless told otherwise: the nodes of a benchmark often
+      // share an address, which alone would bar them.
+      scoreParams: {
+        appSpecificWeight: 0,
+        behaviourPenaltyWeight: 0,
+        IPColocationFactorWeight: 0,
+        topics: {},
+      },
+    })(components) as unknown as Router;
+    liftLengthLimit(this.router);
+    spareAuthors(this.router as unknown as Forwarder, authors);
+    return this.router;
+  }
+
+  get peerId(): string {
+    return this.host.peerId;
+  }
+
+  get addresses(): readonly string[] {
+    return this.host.addresses;
+  }
+
+  connectedPeers(): number {
+    return this.host.connectedPeers();
+  }
+
+  reachablePeers(): number {
+    let reachable = 0;
+    for (const peer of this.router.getSubscribers(stressTestTopic)) {
+      const connection = this.host.connectionOf(peer);
+      if (connection !== undefined && this.meters.get(connection)?.isOpen === true) reachable++;
+    }
+    return reachable;
+  }
+
+  activeInbound(): number {
+    return this.countStreams("inbound");
+  }
+
+  activeOutbound(): number {
+    return this.countStreams("outbound");
+  }
+
+  private countStreams(direction: "inbound" | "outbound"): number {
+    let count = 0;
+    for (const { streams } of this.host.connections()) {
+      for (const stream of streams) {
+        if (stream.direction === direction && gossipsubProtocols.includes(stream.protocol)) count++;
+      }
+    }
+    return count;
+  }
+
+  blacklisted(): number {
+    return this.host.blacklisted();
+  }
+
+  invalidMessages(): number {
+    return this.refused.count;
+  }
+
+  queued(): number {
+    return this.waiting;
+  }
+
+  clockOffsets(): readonly ClockOffset[] {
+    return this.host.clockOffsets();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.waiting = 0;
+    await this.host.stop();
+  }
+
+  publish(message: Uint8Array, token: number): DropReason | undefined {
+    if (message.byteLength > longestMessage) return "message_too_large";
+    const sizeBytes = message.byteLength;
+    const isFull = this.waiting >= this.settings.bufferSize ||
+      (this.waiting > 0 && this.waitingBytes + sizeBytes > mostWaitingBytes);
+    if (isFull) return "all_queues_full";
+    this.waiting++;
+    this.waitingBytes += sizeBytes;
+    // The library keeps what it is given, to send it again to who asks for it.
+    this.router.publish(stressTestTopic, message.slice(), {
+      // One encoding for all peers. Where it is done, the library stops at 4 MiB.
+      batchPublish: sizeBytes < longestInBatch,
+    }).then(
+      ({ recipients }) => {
+        // The own one here stands for the loop below.
+        const outgoing: Outgoing = { token, sizeBytes, open: 1, handedOn: 0 };
+        for (const peer of recipients) {
+          const connection = this.host.connectionOf(peer);
+          const meter = connection === undefined ? undefined : this.meters.get(connection);
+          if (meter?.afterAll(outgoing) === true) outgoing.open++;
+          else if (meter !== undefined) outgoing.handedOn++;
+        }
+        this.done(outgoing);
+      },
+      (error) => this.drop(token, sizeBytes, dropReasonOf(error)),
+    );
+    return undefined;
+  }
+
+  private readonly passedOn = (outgoing: Outgoing, wasHandedOn: boolean): void => {
+    if (wasHandedOn) outgoing.handedOn++;
+    this.done(outgoing);
+  };
+
+  /** A peer's part is over. */
+  private done(outgoing: Outgoing): void {
+    if (--outgoing.open > 0 || this.stopped) return;
+    const { token, sizeBytes, handedOn } = outgoing;
+    if (handedOn === 0) return this.drop(token, sizeBytes, "no_peers_subscribed_to_topic");
+    this.waiting--;
+    this.waitingBytes -= sizeBytes;
+    this.handlers.sent(token);
+  }
+
+  private drop(token: number, sizeBytes: number, reason: DropReason): void {
+    if (this.stopped) return;
+    this.waiting--;
+    this.waitingBytes -= sizeBytes;
+    this.handlers.dropped(reason, token);
+  }
+
+  /** Sees to it that the library sends on the connection that is kept, and watches its stream. */
+  private follow(connection: Connection): void {
+    const { remotePeer } = connection;
+    const peer = remotePeer.toString();
+    const newStream = connection.newStream.bind(connection);
+    connection.newStream = async (protocols, options) => {
+      const isOurs = Array.isArray(protocols) && protocols.includes(gossipsubProtocols[0]!);
+      if (!isOurs) return await newStream(protocols, options);
+      // Of two simultaneous connections the library takes the first that it hears of.
+      const kept = this.host?.connectionOf(remotePeer) ?? connection;
+      if (kept !== connection) return await kept.newStream(protocols, options);
+      const stream = await newStream(protocols, options).catch((error) => {
+        // A peer that does not speak gossipsub will not do so later.
+        if (error?.name !== "UnsupportedProtocolError") this.withoutStream.add(peer);
+        throw error;
+      });
+      const meter = new SendMeter(stream, this.passedOn);
+      this.withoutStream.delete(peer);
+      this.meters.set(connection, meter);
+      stream.addEventListener("close", () => {
+        if (this.meters.get(connection) !== meter) return;
+        this.meters.delete(connection);
+        this.withoutStream.add(peer);
+        // When the library has noticed it too.
+        setImmediate(() => this.openAgain(remotePeer));
+      });
+      return stream;
+    };
+  }
+
+  /**
+   * Lets the library open its stream to a peer again, as after a new connection: it does not notice
+   * by itself that the connection it had chosen has given way to another.
+   */
+  private openAgain(peer: PeerId): void {
+    const connection = this.host?.connectionOf(peer);
+    if (this.stopped || connection?.status !== "open") return;
+    if (!this.withoutStream.has(peer.toString())) return;
+    const [protocol = ""] = gossipsubProtocols;
+    for (const topology of this.topologies(protocol)) topology.onConnect?.(peer, connection);
+  }
+}
+
+/** What is used of the library's router, and its types leave out. */
+interface Router extends GossipSub {
+  readonly streamsOutbound: Map<string, OutgoingStream>;
+  publish(
+    topic: string,
+    data?: Uint8Array,
+    options?: { readonly batchPublish: boolean },
+  ): ReturnType<GossipSub["publish"]>;
+}
+
+/** A stream as the library keeps it. */
+interface OutgoingStream {
+  push(rpc: Uint8Array): void;
+  pushPrefixed(frame: Uint8ArrayList): void;
+}
+
+/**
+ * Lets RPCs of more than 4 MiB be sent. The library has an option for those that come
+ * (`maxInboundDataLength`) and none for those that go: it puts the length before an RPC with
+ * `it-length-prefixed`, which throws there.
+ */
+function liftLengthLimit({ streamsOutbound: streams }: Router): void {
+  const set = streams.set.bind(streams);
+  streams.set = (peer, stream) => {
+    const push = stream.push.bind(stream);
+    stream.push = (rpc) => {
+      if (rpc.byteLength < longestMessage) push(rpc);
+      else stream.pushPrefixed(new Uint8ArrayList(varintOf(rpc.byteLength), rpc));
+    };
+    return set(peer, stream);
+  };
+}
+
+/** An unsigned varint: https://github.com/multiformats/unsigned-varint */
+function varintOf(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let left = value; left > 0 || bytes.length === 0; left >>>= 7) {
+    bytes.push(left >= 0x80 ? (left & 0x7f) | 0x80 : left);
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** What the library says by a message alone. */
+function dropReasonOf(error: unknown): DropReason {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text === "PublishError.NoPeersSubscribedToTopic") return "no_peers_subscribed_to_topic";
+  if (text === "PublishError.Duplicate") return "duplicate";
+  // All else that can fail there is the signature.
+  return "signing_error";
+}
+
+/**
+ * Starts a node that broadcasts over gossipsub.
+ *
+ * @throws {HostLimitError} the port cannot be bound.
+ * @throws {UsageError} an address is malformed.
+ */
+export const startGossipsub = (
+  settings: NetworkSettings,
+  handlers: NetworkHandlers,
+): Promise<BroadcastNetwork> => Gossipsub.start(settings, handlers);

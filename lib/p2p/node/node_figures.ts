@@ -1,0 +1,139 @@
+import type { Histogram } from "../../stats/histogram.ts";
+import { type Metric, type MetricCatalogue, readerOf } from "../../stats/metrics.ts";
+import {
+  type NodeHistograms,
+  type NodeSnapshot,
+  sumOverSenders,
+  totalDropped,
+  totalRefused,
+} from "../snapshot.ts";
+
+type NodeMetric = Metric<NodeSnapshot>;
+
+function ofDue(value: (snapshot: NodeSnapshot) => number): NodeMetric {
+  return {
+    quantity: "count",
+    value: (snapshot) => snapshot.broadcast.due > 0 ? value(snapshot) : NaN,
+    whole: ({ broadcast }) => broadcast.due,
+    without: "this node had nothing to broadcast",
+  };
+}
+
+function received({ senders }: NodeSnapshot): number {
+  return sumOverSenders(senders, "received");
+}
+
+function missing({ senders }: NodeSnapshot): number {
+  return sumOverSenders(senders, "pending") + sumOverSenders(senders, "abandoned");
+}
+
+/**
+ * Messages that are known to exist, because they came or a later one of their sender did. In `sqmr`
+ * every message goes to one node alone: nobody knows which of the others' were for this one.
+ */
+function known(snapshot: NodeSnapshot): number {
+  return snapshot.protocol === "sqmr" ? NaN : received(snapshot) + missing(snapshot);
+}
+
+/** Figures of what came mean nothing where nothing came: such an expectation must not pass. */
+function ofReceived(value: (snapshot: NodeSnapshot) => number, whole = received): NodeMetric {
+  return {
+    quantity: "count",
+    value: (snapshot) => snapshot.senders.length > 0 ? value(snapshot) : NaN,
+    whole,
+    without: "no message was received, or by sqmr, where nobody knows what was for whom",
+  };
+}
+
+function ofMissing(value: (snapshot: NodeSnapshot) => number): NodeMetric {
+  return ofReceived(
+    (snapshot) => Number.isNaN(known(snapshot)) ? NaN : value(snapshot),
+    known,
+  );
+}
+
+const named: Readonly<Record<string, NodeMetric>> = {
+  due: ofDue(({ broadcast }) => broadcast.due),
+  sent: ofDue(({ broadcast }) => broadcast.sent),
+  dropped: ofDue(({ broadcast }) => totalDropped(broadcast)),
+  "rate.achieved": {
+    quantity: "share",
+    value: ({ broadcast }) => broadcast.sent / broadcast.due,
+    without: "this node had nothing to broadcast",
+  },
+  delivered: ofReceived(received, known),
+  lost: ofMissing(missing),
+  pending: ofMissing(({ senders }) => sumOverSenders(senders, "pending")),
+  duplicates: ofReceived(({ senders }) => sumOverSenders(senders, "duplicates")),
+  "out-of-order": ofReceived(({ senders }) => sumOverSenders(senders, "outOfOrder")),
+  restarts: ofReceived(({ senders }) => sumOverSenders(senders, "restarts")),
+  refused: {
+    quantity: "count",
+    value: ({ received }) => totalRefused(received) + received.invalid,
+    without: "",
+  },
+  peers: {
+    quantity: "count",
+    value: ({ mostPeers }) => mostPeers,
+    whole: ({ numNodes }) => numNodes - 1,
+    without: "",
+  },
+  resets: { quantity: "count", value: ({ resets }) => resets, without: "" },
+  cpu: {
+    quantity: "cores",
+    value: ({ running }) => running.cpuShare,
+    without: "the plan did not begin",
+  },
+};
+
+/** As expectations call them. */
+const histograms: Readonly<Record<string, keyof NodeHistograms>> = {
+  delivery: "delivery",
+  "send-delay": "sendDelay",
+  lateness: "lateness",
+  ping: "ping",
+};
+
+const withoutTimes: Readonly<Record<string, string>> = {
+  delivery: "no message was received",
+  "send-delay": "this node sent nothing",
+  lateness: "this node had nothing to broadcast",
+  ping: "no ping came back",
+};
+
+const usualStatistics = ["min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+
+/**
+ * What `--expect` of `holdfast p2p node` can name. `delivered` and `lost` are of the messages that
+ * this node knows of: those in the range of indices that it has seen of each sender.
+ */
+export const nodeMetrics: MetricCatalogue<NodeSnapshot> = {
+  names: [
+    ...Object.keys(histograms).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
+    ...Object.keys(named),
+  ],
+  similarNames: () => [
+    ...Object.keys(named),
+    ...Object.keys(histograms).flatMap((name) =>
+      usualStatistics.map((statistic) => `${name}.${statistic}`)
+    ),
+  ],
+  find(name) {
+    if (Object.hasOwn(named, name)) return named[name];
+    const dot = name.indexOf(".");
+    if (dot < 0) return undefined;
+    const [family, member] = [name.slice(0, dot), name.slice(dot + 1)];
+    return Object.hasOwn(histograms, family) ? timeMetric(family, member) : undefined;
+  },
+};
+
+function timeMetric(family: string, statistic: string): NodeMetric | undefined {
+  const key = histograms[family]!;
+  const read: ((histogram: Histogram) => number) | undefined = readerOf(statistic);
+  if (read === undefined) return undefined;
+  return {
+    quantity: "duration",
+    value: (snapshot) => read(snapshot.histograms[key]),
+    without: withoutTimes[family]!,
+  };
+}

@@ -1,0 +1,38 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { Authors, type Forwarder, spareAuthors } from "../../../lib/p2p/network/authors.ts";
+
+const ada = Uint8Array.of(1, 2, 3);
+const bob = Uint8Array.of(1, 2, 4);
+
+test("Authors encodes an id once", () => {
+  const authors = new Authors();
+  let encodings = 0;
+  const encode = () => `peer ${++encodings}`;
+  const first = authors.of(ada, encode);
+  assert.equal(authors.of(ada.slice(), encode), first);
+  assert.deepEqual([first.name, [...first.itself]], ["peer 1", ["peer 1"]]);
+  assert.equal(authors.of(bob, encode).name, "peer 2");
+  assert.equal(authors.find(ada), first);
+  assert.equal(authors.find(Uint8Array.of(9)), undefined);
+});
+
+test("spareAuthors() forwards a message to everyone but its author", () => {
+  const authors = new Authors();
+  authors.of(ada, () => "ada");
+  const calls: [string, string | undefined, string[]][] = [];
+  const router: Forwarder = {
+    forwardMessage: (id, _, from, except) => calls.push([id, from, [...except ?? []]]),
+  };
+  spareAuthors(router, authors);
+  router.forwardMessage("1", { from: ada }, "carl");
+  router.forwardMessage("2", { from: ada }, "carl", new Set(["dora"]));
+  router.forwardMessage("3", { from: bob }, "carl");
+  router.forwardMessage("4", {}, undefined, new Set(["dora"]));
+  assert.deepEqual(calls, [
+    ["1", "carl", ["ada"]],
+    ["2", "carl", ["dora", "ada"]],
+    ["3", "carl", []],
+    ["4", undefined, ["dora"]],
+  ]);
+});
