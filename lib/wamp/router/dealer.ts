@@ -274,12 +274,8 @@ export class Dealer {
     const details = isProgress ? { ...read, progress: true } : read;
     if (!isProgress) call.end();
     else this.#limitTime(call);
-    const { caller } = call;
-    if (!caller.send([codes.result, call.request, details], payload)) {
-      this.#counters.tooLong++;
-      if (isProgress) call.interrupt("killnowait");
-      this.#fail(call, errors.payloadSizeExceeded, "the result is longer than the caller takes");
-    }
+    const isSent = this.#answer(call, [codes.result, call.request, details], payload);
+    if (!isSent && isProgress) call.interrupt("killnowait");
   }
 
   /** ERROR of a callee. */
@@ -288,10 +284,24 @@ export class Dealer {
     if (call === undefined) return;
     call.end();
     this.#counters.callErrors++;
-    const { caller } = call;
-    if (!caller.send([codes.error, codes.call, call.request, details, uri], payload)) {
-      this.#fail(call, errors.payloadSizeExceeded, "the error is longer than the caller takes");
+    this.#answer(call, [codes.error, codes.call, call.request, details, uri], payload);
+  }
+
+  /**
+   * Passes an answer on. Where that is not possible the caller gets an error instead.
+   *
+   * @throws {ProtocolViolation} its arguments cannot be decoded, which ends the callee's session.
+   */
+  #answer(call: PendingCall, head: readonly unknown[], payload: Payload): boolean {
+    try {
+      if (call.caller.send(head, payload)) return true;
+    } catch (error) {
+      this.#fail(call, errors.invalidPayload, "the answer's arguments cannot be read");
+      throw error;
     }
+    this.#counters.tooLong++;
+    this.#fail(call, errors.payloadSizeExceeded, "the answer is longer than the caller takes");
+    return false;
   }
 
   /** Ends a call with an error of the dealer. */

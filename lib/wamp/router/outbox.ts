@@ -26,7 +26,14 @@ export class Outbox {
     this.#timer = undefined;
     const held = this.#held;
     this.#held = [];
-    for (const send of held) send();
+    for (const send of held) {
+      try {
+        send();
+      } catch {
+        // Its publisher has been answered already, and the others wait.
+        this.#counters.failures++;
+      }
+    }
   };
 
   constructor(counters: RouterCounters) {

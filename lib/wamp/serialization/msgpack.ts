@@ -2,12 +2,14 @@ import { Encoder } from "@msgpack/msgpack";
 import { Unpackr } from "msgpackr";
 import { binarySerializer } from "./binary_serializer.ts";
 import { hasBigint, withBigints } from "./bigints.ts";
+import { maxDepth } from "./portable.ts";
 import { msgpackKind, msgpackListLength, msgpackSimple, skipMsgpack } from "./msgpack_scan.ts";
 
 // The encoder keeps integers beyond 2^32 integers (the other library makes floats of them, which
 // autobahn-python refuses as ids); the decoder is the faster one.
-const encoder = new Encoder();
-const encoder64 = new Encoder({ useBigInt64: true });
+const maxEncodedDepth = maxDepth + 10; // with what a message has around its arguments
+const encoder = new Encoder({ maxDepth: maxEncodedDepth });
+const encoder64 = new Encoder({ useBigInt64: true, maxDepth: maxEncodedDepth });
 // "auto" (a bigint only beyond 2^53) is missing from the types.
 const decoder = new Unpackr({
   useRecords: false,

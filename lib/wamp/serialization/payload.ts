@@ -1,3 +1,4 @@
+import { malformed } from "./malformed.ts";
 import type { Encoded, Serializer } from "./serializer.ts";
 
 /**
@@ -57,9 +58,17 @@ export class Payload {
   /**
    * The arguments as they stand in a message of that serializer.
    *
-   * @throws {ProtocolViolation} what came cannot be decoded.
+   * @throws {ProtocolViolation} what came cannot be decoded, or not be encoded there.
    */
   encodedFor(serializer: Serializer): Encoded {
-    return this.#encoded[serializer.index] ??= serializer.encodeValues(this.values());
+    return this.#encoded[serializer.index] ??= this.#encodeFor(serializer);
+  }
+
+  #encodeFor(serializer: Serializer): Encoded {
+    try {
+      return serializer.encodeValues(this.values());
+    } catch (error) {
+      throw malformed(serializer.name, error);
+    }
   }
 }

@@ -1,8 +1,9 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
+import { msgpack } from "../../../lib/wamp/serialization/msgpack.ts";
 import { serializers } from "../../../lib/wamp/serialization/serializers.ts";
 import { until, withRouter } from "./local_router.ts";
-import { RawClient } from "./raw_client.ts";
+import { RawClient, unreadable } from "./raw_client.ts";
 
 /** A generator that gives the same numbers in each run. */
 function numbers(seed: number): (below: number) => number {
@@ -160,5 +161,55 @@ test("rawsocket answers a handshake that it cannot take with the error's number"
     assert.equal(await answer([0x7f, 0xf5, 0, 0]), "7f100000");
     assert.equal(await answer([0x7f, 0xf1, 0, 1]), "7f300000");
     assert.equal(await answer([0x47, 0x45, 0x54, 0x20]), "");
+  });
+});
+
+test("arguments that cannot be read end the session of whom they came from", async () => {
+  await withRouter(async ({ ws, router, notes }) => {
+    const reader = await RawClient.join(ws);
+    await reader.ask([32, 1, {}, "com.example.a"]);
+    // An extension that nobody knows: well-formed, but nothing that JSON could say.
+    const extension = Buffer.from("91d40505", "hex");
+    const withExtension = (head: readonly unknown[]) => {
+      const bytes = Buffer.from(msgpack.encode(head) as Uint8Array);
+      bytes[0]!++;
+      return Buffer.concat([bytes, extension]);
+    };
+    const publisher = await RawClient.join(ws, {}, msgpack);
+    publisher.socket.send(withExtension([16, 1, {}, "com.example.a"]));
+    assert.deepEqual((await publisher.next())[0], 3);
+    const callee = await RawClient.join(ws, {}, msgpack);
+    await callee.ask([64, 1, {}, "com.example.proc"]);
+    reader.send([48, 2, {}, "com.example.proc"]);
+    const [, request] = await callee.next();
+    callee.socket.send(withExtension([70, request, {}]));
+    assert.deepEqual((await reader.next()).slice(0, 5), [
+      8,
+      48,
+      2,
+      {},
+      "wamp.error.invalid_payload",
+    ]);
+    assert.equal((await callee.next())[0], 3);
+    // Between those who know it, it passes.
+    const [one, other] = [
+      await RawClient.join(ws, {}, msgpack),
+      await RawClient.join(ws, {}, msgpack),
+    ];
+    await one.ask([32, 1, {}, "com.example.b"]);
+    other.socket.send(withExtension([16, 1, { acknowledge: true }, "com.example.b"]));
+    assert.equal((await other.next())[0], 17);
+    const [code, frame] = await one.next();
+    assert.equal(code, unreadable);
+    assert.ok(Buffer.from(frame as Uint8Array).toString("hex").endsWith("91d40505"));
+    // Deep, but not too deep for anybody.
+    let deep: unknown = 1;
+    for (let depth = 0; depth < 200; depth++) deep = [deep];
+    reader.send([16, 3, { exclude_me: false }, "com.example.a", [deep]]);
+    assert.deepEqual((await reader.next())[4], [deep]);
+    const { sessions } = router.realmOf("realm1")!;
+    await until(() => sessions.size === 3);
+    assert.deepEqual(notes, []);
+    for (const client of [reader, other, one]) client.close();
   });
 });

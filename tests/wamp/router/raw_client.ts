@@ -10,6 +10,9 @@ const roles = {
   callee: { features: { call_canceling: true, progressive_call_results: true } },
 };
 
+/** The code of a message that the serializer cannot decode; its frame follows. */
+export const unreadable = -1;
+
 /** A client that says and shows every message as it is. */
 export class RawClient {
   readonly received: unknown[][] = [];
@@ -99,7 +102,11 @@ export class RawClient {
   }
 
   #take(frame: string | Uint8Array): void {
-    this.received.push(this.serializer.decode(frame));
+    try {
+      this.received.push(this.serializer.decode(frame));
+    } catch {
+      this.received.push([unreadable, frame]);
+    }
     this.#wake();
   }
 
