@@ -22,6 +22,7 @@ import { startup } from "./startup.ts";
 import { statsCost } from "./stats_cost.ts";
 import { tcpDns } from "./tcp_dns.ts";
 import { udp } from "./udp.ts";
+import { wamp } from "./wamp.ts";
 import { websocket } from "./websocket.ts";
 
 const benchmarks: Readonly<Record<string, BenchmarkEntry>> = {
@@ -36,6 +37,7 @@ const benchmarks: Readonly<Record<string, BenchmarkEntry>> = {
   quic,
   p2p,
   connection_memory: connectionMemory,
+  wamp,
 };
 
 const chosen = chooseBenchmarks(process.argv.slice(2));
