@@ -4,6 +4,8 @@ import manifest from "../../deno.json" with { type: "json" };
 import type { Command } from "../../lib/cli/command.ts";
 import { commands } from "../../lib/cli/commands.ts";
 import { main } from "../../lib/cli/main.ts";
+import { p2pCommands } from "../../lib/cli/p2p_commands.ts";
+import { wampCommands } from "../../lib/cli/wamp_commands.ts";
 import { clientRows, type ClientSettings } from "../../lib/client/options.ts";
 import {
   type ExitCode,
@@ -195,13 +197,13 @@ test("main() shows the version", async () => {
 });
 
 test("the commands have their tables", () => {
-  assert.deepEqual(commands.map(({ name }) => name), ["server", "client", "doctor", "report"]);
-  assert.deepEqual(commands.map(({ rows }) => rows), [
-    serverRows,
-    clientRows,
-    doctorRows,
-    reportRows,
+  const own = [serverRows, clientRows, doctorRows, reportRows];
+  assert.deepEqual(commands.map(({ name }) => name), [
+    ...["server", "client", "doctor", "report"],
+    ...[...p2pCommands, ...wampCommands].map(({ name }) => name),
   ]);
+  assert.deepEqual(commands.slice(0, own.length).map(({ rows }) => rows), own);
+  for (const { name } of commands.slice(own.length)) assert.match(name, /^(p2p|wamp) [a-z]+$/);
 });
 
 test("main() names an argument as its command takes it", async () => {
