@@ -1,4 +1,5 @@
 import { alignRight, labelColumns, labelled, labelledList } from "../../report/columns.ts";
+import { expectationLines, verdictLines } from "../../report/verdict_lines.ts";
 import {
   formatBytes,
   formatCores,
@@ -10,7 +11,6 @@ import {
 } from "../../stats/figures.ts";
 import type { Histogram } from "../../stats/histogram.ts";
 import { summarize } from "../../stats/histogram_summary.ts";
-import type { Verdict } from "../../stats/snapshot.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
 import { sizeText } from "../size_text.ts";
@@ -25,8 +25,8 @@ export function networkSummary(snapshot: NetworkSnapshot): string[] {
     reach(snapshot),
     trialTable(snapshot),
     nodeTable(snapshot),
-    expectations(snapshot.verdict),
-    verdict(snapshot.verdict),
+    expectationLines(snapshot.verdict),
+    verdictLines(snapshot.verdict, "the run did not go as planned"),
   ]);
 }
 
@@ -252,30 +252,4 @@ function trialText(trial: NetworkTrial, numNodes: number): string {
     ...(pending > 0 ? [`${formatCount(pending)} pending`] : []),
   ];
   return reasons.length > 0 ? reasons.join(", ") : "not sustained";
-}
-
-function expectations(verdict: Verdict | undefined): string[] {
-  if (verdict === undefined || verdict.expectations.length === 0) return [];
-  const width = Math.max(...verdict.expectations.map(({ expectation }) => expectation.length));
-  return labelledList(
-    "expectations",
-    verdict.expectations.map(({ expectation, measured, passed }) =>
-      `${passed ? "pass" : "FAIL"}  ${expectation.padEnd(width)}  ${measured}`
-    ),
-  );
-}
-
-const verdictNames: Record<Verdict["kind"], string> = {
-  ok: "ok",
-  "expectation-failed": "EXPECTATION FAILED",
-  invalid: "INVALID: the run did not go as planned",
-  "stopped-by-limit": "STOPPED BY LIMIT",
-};
-
-function verdict(verdict: Verdict | undefined): string[] {
-  if (verdict === undefined) return [];
-  return [
-    ...labelled("verdict", verdictNames[verdict.kind]),
-    ...labelledList("", verdict.reasons, "- "),
-  ];
 }

@@ -1,3 +1,5 @@
+import { latin1Text } from "./latin1_text.ts";
+
 /** Anybody can make up authors: no more of them are remembered. */
 const mostAuthors = 10_000;
 
@@ -14,7 +16,7 @@ export class Authors {
   private readonly known = new Map<string, Author>();
 
   of(id: Uint8Array, encode: () => string): Author {
-    const key = keyOf(id);
+    const key = latin1Text(id);
     let author = this.known.get(key);
     if (author === undefined) {
       const name = encode();
@@ -26,12 +28,8 @@ export class Authors {
 
   /** One that {@linkcode of} has been asked for. */
   find(id: Uint8Array): Author | undefined {
-    return this.known.get(keyOf(id));
+    return this.known.get(latin1Text(id));
   }
-}
-
-function keyOf(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString("latin1");
 }
 
 /** What is used of the library's router. */

@@ -1,12 +1,8 @@
-import {
-  type GossipSub,
-  gossipsub,
-  type GossipSubComponents,
-  type GossipsubOpts,
-} from "@libp2p/gossipsub";
+import { type GossipSub, gossipsub, type GossipSubComponents } from "@libp2p/gossipsub";
 import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { Uint8ArrayList } from "./bytes.ts";
 import { createHost, type Host } from "./host.ts";
+import { latin1Text } from "./latin1_text.ts";
 import type { Connection, PeerId, Topology } from "./libp2p_types.ts";
 import type {
   BroadcastNetwork,
@@ -15,7 +11,7 @@ import type {
   NetworkHandlers,
   NetworkSettings,
 } from "./network.ts";
-import { RefusedMessages } from "./refused_messages.ts";
+import { type Refuser, whenRefused } from "./refused_messages.ts";
 import { SendMeter } from "./send_meter.ts";
 import { stressTestTopic } from "./topic.ts";
 
@@ -50,12 +46,7 @@ export const gossipsubProtocols: readonly string[] = [
   "/meshsub/1.0.0",
 ];
 
-const bytesAsText = (bytes: Uint8Array | undefined) =>
-  bytes === undefined
-    ? ""
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-
-type MetricsRegister = NonNullable<GossipsubOpts["metricsRegister"]>;
+const bytesAsText = (bytes: Uint8Array | undefined) => bytes === undefined ? "" : latin1Text(bytes);
 
 /** A published message on its way to several peers. */
 interface Outgoing {
@@ -76,7 +67,7 @@ class Gossipsub implements BroadcastNetwork {
   private readonly meters = new Map<Connection, SendMeter<Outgoing>>();
   /** Peers to whom the library wanted to send, and has no stream now. */
   private readonly withoutStream = new Set<string>();
-  private readonly refused = new RefusedMessages();
+  private refused = 0;
   private waiting = 0;
   private waitingBytes = 0;
   private stopped = false;
@@ -122,8 +113,6 @@ class Gossipsub implements BroadcastNetwork {
       idontwantMinDataSize: idontwantBytes,
       maxInboundDataLength: longestRpc,
       maxOutboundBufferSize: mostPeerBytes,
-      metricsRegister: this.refused.register as unknown as MetricsRegister,
-      metricsTopicStrToLabel: new Map(),
       seenTTL: duplicatesForgottenMs,
       tagMeshPeers: false,
       // Author and sequence number tell a duplicate before its signature is verified again.
@@ -148,6 +137,7 @@ class Gossipsub implements BroadcastNetwork {
       },
     })(components) as unknown as Router;
     liftLengthLimit(this.router);
+    whenRefused(this.router, () => this.refused++);
     spareAuthors(this.router as unknown as Forwarder, authors);
     return this.router;
   }
@@ -196,7 +186,7 @@ class Gossipsub implements BroadcastNetwork {
   }
 
   invalidMessages(): number {
-    return this.refused.count;
+    return this.refused;
   }
 
   queued(): number {
@@ -308,7 +298,7 @@ class Gossipsub implements BroadcastNetwork {
 }
 
 /** What is used of the library's router, and its types leave out. */
-interface Router extends GossipSub {
+interface Router extends GossipSub, Refuser {
   readonly streamsOutbound: Map<string, OutgoingStream>;
   publish(
     topic: string,
