@@ -13,6 +13,7 @@ import type {
 } from "./network.ts";
 import { type Refuser, whenRefused } from "./refused_messages.ts";
 import { SendMeter } from "./send_meter.ts";
+import { ignoreStaleEnds, type PeerKeeper } from "./stale_ends.ts";
 import { stressTestTopic } from "./topic.ts";
 
 /** The longest message, header included, in bytes. */
@@ -139,6 +140,10 @@ class Gossipsub implements BroadcastNetwork {
     liftLengthLimit(this.router);
     whenRefused(this.router, () => this.refused++);
     spareAuthors(this.router as unknown as Forwarder, authors);
+    ignoreStaleEnds(
+      this.router as unknown as PeerKeeper,
+      (peer) => this.host?.connectionOf(peer)?.status === "open",
+    );
     return this.router;
   }
 
