@@ -5,8 +5,16 @@ export interface Refuser {
     rejectInvalidMessage(...details: never[]): void;
   };
   decodeRpc(bytes: Uint8Array): unknown;
-  handlePeerReadStreamError(...details: never[]): void;
+  handlePeerReadStreamError(error: Error, peer: never): void;
 }
+
+/** How a stream ends that is no RPCs; all others end with their connection. */
+const lengthErrors: ReadonlySet<string> = new Set([
+  "InvalidMessageLengthError",
+  "InvalidDataLengthError",
+  "InvalidDataLengthLengthError",
+  "UnexpectedEOFError",
+]);
 
 /**
  * Tells of everything that gossipsub refuses: messages, RPCs that are none, and streams that are no
@@ -34,8 +42,8 @@ export function whenRefused(router: Refuser, refused: () => void): void {
       throw error;
     }
   };
-  router.handlePeerReadStreamError = (...details) => {
-    refused();
-    handlePeerReadStreamError(...details);
+  router.handlePeerReadStreamError = (error, peer) => {
+    if (lengthErrors.has(error.name)) refused();
+    handlePeerReadStreamError(error, peer);
   };
 }
