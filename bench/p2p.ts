@@ -8,7 +8,7 @@ import {
 import { buildRustNode, findCargo } from "../tests/interop/rust_libp2p/program.ts";
 import type { Benchmark, BenchmarkEntry } from "./rig/benchmark.ts";
 import { atLeast, atMost, exactly } from "./rig/goal.ts";
-import { measureLocal } from "./rig/local_network.ts";
+import { measureLocal, warmupSeconds } from "./rig/local_network.ts";
 import type { P2pCase, P2pResult } from "./rig/p2p_case.ts";
 import { measureRust } from "./rig/rust_network.ts";
 
@@ -62,7 +62,10 @@ export const p2p: BenchmarkEntry = {
       await buildRustNode(false);
     }
     for (const plan of cases) {
-      report.heading(`p2p: ${plan.name}, ${rateText(plan)} for ${seconds} s`);
+      report.heading(
+        `p2p: ${plan.name}, ${rateText(plan)} for ${seconds} s, ours after ${warmupSeconds} s of ` +
+          "warm-up (counted, not timed)",
+      );
       const ours = await measureLocal(benchmark, plan, seconds);
       const rust = hasRust ? await measureRust(benchmark, plan, seconds) : undefined;
       reportCase(benchmark, plan, ours, rust);

@@ -10,6 +10,9 @@ import type { P2pCase, P2pResult } from "./p2p_case.ts";
 /** Beyond the broadcasting: to start the nodes, and for the last messages. */
 const extraMs = 90_000;
 
+/** Until the library of the nodes is compiled: it is several times slower in its first seconds. */
+export const warmupSeconds = 6;
+
 /**
  * Lets `holdfast p2p local` do what a case asks for.
  *
@@ -26,12 +29,15 @@ export async function measureLocal(
     ...["--network-protocol", plan.protocol],
     ...(plan.oneBroadcasts === true ? ["--mode", "one", "--broadcaster", "0"] : ["--mode", "all"]),
     ...["--message-size-bytes", `${plan.messageBytes}`],
-    ...["--heartbeat-millis", `${1000 / plan.messagesPerSecond}`, "--duration", `${seconds}s`],
+    ...["--heartbeat-millis", `${1000 / plan.messagesPerSecond}`],
+    ...["--warmup", `${warmupSeconds}s`, "--duration", `${seconds}s`],
     ...["--stats", "off", "--quiet"],
   ];
   benchmark.report.command(asTyped(command));
   const results = ["--json", jsonFile, "--run-folder", benchmark.newFile("run")];
-  await using child = new Child([...command, ...results], { timeoutMs: seconds * 1000 + extraMs });
+  await using child = new Child([...command, ...results], {
+    timeoutMs: (warmupSeconds + seconds) * 1000 + extraMs,
+  });
   const { exitCode, isTimedOut } = await child.ended;
   let text: string;
   try {

@@ -47,6 +47,8 @@ export interface BroadcastLoad {
  * the plan is not shifted. Indices go on from span to span, and begin at 0 again with `reset`.
  */
 export class Broadcaster {
+  /** Messages due before, by the clock of the settings, are counted and not timed: the warm-up. */
+  measuredFromNs = -Infinity;
   private message: Uint8Array;
   private heartbeatNs: number;
   private nextIndex = 0;
@@ -108,19 +110,19 @@ export class Broadcaster {
 
   private broadcast(intendedNs: number, atNs: number): void {
     const { settings, counts, message, outstanding } = this;
+    const { clock } = settings;
     const index = this.nextIndex++;
     this.taken++;
     counts.due++;
-    settings.durations.lateness.record(atNs - intendedNs);
+    // Rounded once: the header, the observer and the end of the warm-up go by the same instant.
+    const wallNs = Math.round(clock.atMonotonic(intendedNs));
+    if (wallNs >= this.measuredFromNs) settings.durations.lateness.record(atNs - intendedNs);
     const isFull = outstanding.count >= settings.bufferSize ||
       outstanding.count * message.length >= mostOutstandingBytes;
     if (isFull) {
       counts.dropped.all_queues_full++;
       return;
     }
-    const { clock } = settings;
-    // Rounded once: the header and the observer say the same instant.
-    const wallNs = Math.round(clock.atMonotonic(intendedNs));
     const seconds = Math.floor(wallNs / 1e9);
     const nanoseconds = wallNs - seconds * 1e9;
     writeHeader(message, settings.nodeId, index, clock.originSeconds + seconds, nanoseconds);
@@ -139,8 +141,10 @@ export class Broadcaster {
     const sizeBytes = this.message.length;
     counts.sent++;
     counts.bytes += sizeBytes;
-    settings.durations.sendDelay.record(nowNs() - outstanding.intendedNsOf(token));
     const wallNs = outstanding.intendedWallNsOf(token);
+    if (wallNs >= this.measuredFromNs) {
+      settings.durations.sendDelay.record(nowNs() - outstanding.intendedNsOf(token));
+    }
     outstanding.remove(token);
     settings.sent(index, wallNs, sizeBytes);
   }

@@ -37,6 +37,8 @@ export class MessageReceiver {
   /** The period of the trial that messages are expected of. */
   period = 0;
   trial: TrialArrivals | undefined;
+  /** Messages due before are counted, and not timed: the warm-up. */
+  measuredFromNs = -Infinity;
   /** When the last one came, by the clock of the settings. */
   lastArrivedNs = -Infinity;
 
@@ -71,8 +73,10 @@ export class MessageReceiver {
       return;
     }
     const { delivery, negativeDelivery } = settings.durations;
-    if (delayNs >= 0) delivery.record(delayNs);
-    else negativeDelivery.record(-delayNs);
+    if (intendedNs >= this.measuredFromNs) {
+      if (delayNs >= 0) delivery.record(delayNs);
+      else negativeDelivery.record(-delayNs);
+    }
     if (trial !== undefined) countTrial(trial, length, delayNs);
     settings.observer.received?.(sender, index, intendedNs, arrivedNs, length);
   }

@@ -9,8 +9,13 @@ export type ToWorker =
   | { readonly type: "job"; readonly job: Job }
   /** The run starts then. */
   | { readonly type: "start"; readonly atNs: number }
-  /** Every worker's connections are open: the plan begins then, and may have an end. */
-  | { readonly type: "begin"; readonly atNs: number; readonly untilNs?: number }
+  /** Every worker's connections are open: the plan begins then, may have an end, and a warm-up. */
+  | {
+    readonly type: "begin";
+    readonly atNs: number;
+    readonly untilNs?: number;
+    readonly measuredFromNs?: number;
+  }
   /** Something that only the role's own code understands; plain data. */
   | { readonly type: "tell"; readonly details: unknown }
   /** Ends the run in order. */

@@ -31,6 +31,7 @@ const impossible: [line: string, exitCode: number, message: RegExp][] = [
   ["client tcp://:1 -c max -r 5", 2, /--rate and --connections max contradict each other/],
   ["client tcp://:1 -c max --inflight 5", 2, /--inflight and --connections max contradict/],
   ["client tcp://:1 -c max --warmup 1s", 2, /--warmup has no meaning in a ramp/],
+  ["p2p local --mode explore --warmup 1s", 2, /--warmup and --mode explore contradict each other/],
   ["client tcp://:1 --step 500", 2, /--step: "500" is not a step; .* such as 500\/10s/],
   ["client tcp://:1 --step 500/10", 2, /--step: "10" has no unit/],
   ["client tcp://:1 --step 0/1s", 2, /--step: "0" is not a whole number/],

@@ -114,6 +114,29 @@ test("Broadcaster records its own lateness and the delay to the sockets", () => 
   assert.ok(sendDelay.minNs >= 7 * ms);
 });
 
+test("Broadcaster counts what is due in the warm-up, and does not time it", () => {
+  const { broadcaster, published, durations, clock, observed } = broadcasting(1);
+  const startNs = nowNs() - 20 * ms;
+  // Message 4 is due just before the end of the warm-up, and leaves long after it.
+  broadcaster.measuredFromNs = clock.atMonotonic(startNs + 4.001 * ms);
+  broadcaster.plan({ startNs, endNs: startNs + 10 * ms });
+  broadcaster.step(startNs + 4.5 * ms);
+  for (const { token } of published) broadcaster.sent(token);
+  assert.equal(durations.totals().lateness.count, 0);
+  assert.equal(durations.totals().sendDelay.count, 0);
+  assert.deepEqual(observed, [0, 1, 2, 3, 4]);
+  broadcaster.step(startNs + 12 * ms);
+  for (const { token } of published.slice(5)) broadcaster.sent(token);
+  const { lateness, sendDelay } = durations.totals();
+  assert.equal(lateness.count, 5);
+  // That of message 5, the first after the warm-up; the others are picked up later still.
+  assert.equal(lateness.minNs, 7 * ms);
+  assert.equal(sendDelay.count, 5);
+  const counts = broadcaster.totalCounts();
+  isBalanced(counts);
+  assert.deepEqual([counts.due, counts.sent, counts.bytes], [10, 10, 1000]);
+});
+
 test("Broadcaster.reset() begins at index 0 and keeps the totals", () => {
   const { broadcaster, published } = broadcasting(1);
   const startNs = nowNs() - 100 * ms;

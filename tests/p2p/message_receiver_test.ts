@@ -33,6 +33,18 @@ function receiving(exploreClock?: ExploreClock) {
   return { receiver, durations, told, receive };
 }
 
+test("MessageReceiver counts what was due in the warm-up, and does not time it", () => {
+  const { receiver, durations, told, receive } = receiving();
+  receiver.measuredFromNs = 1e9;
+  receive(1, 0, nowSeconds);
+  receive(1, 1, nowSeconds - 1);
+  receive(2, 0, nowSeconds + 1000);
+  const { delivery, negativeDelivery } = durations.totals();
+  assert.deepEqual([delivery.count, negativeDelivery.count], [0, 1]);
+  assert.equal(receiver.counts.messages, 3);
+  assert.equal(told.length, 3);
+});
+
 test("MessageReceiver counts, follows and times what comes", () => {
   const { receiver, durations, told, receive } = receiving();
   receive(1, 0);

@@ -83,6 +83,7 @@ export function addFigures(to: DeliveryFigures, added: DeliveryFigures): void {
  *
  * @param delaysNs ascending; the first `had` of them count.
  * @param unknown receivers of which it is not known whether they had it.
+ * @param isTimed whether its times are measured; it is counted anyway.
  */
 export function settleReach(
   { reach, reachCounts }: DeliveryFigures,
@@ -90,13 +91,14 @@ export function settleReach(
   had: number,
   unknown: number,
   receivers: number,
+  isTimed: boolean,
 ): void {
   for (let index = 0; index < reachShares.length; index++) {
     const needed = Math.ceil(reachShares[index]! * receivers);
     const counts = reachCounts[index]!;
     if (had >= needed) {
       counts.reached++;
-      reach[index]!.record(delaysNs[needed - 1]!);
+      if (isTimed) reach[index]!.record(delaysNs[needed - 1]!);
     } else if (had + unknown >= needed) {
       counts.unknown++;
     } else {

@@ -13,6 +13,8 @@ export interface LedgerSettings {
   /** Of each message: all other nodes, or one of them. */
   readonly receiversEach: number;
   readonly outages: NodeOutages;
+  /** Messages due before are counted, and not timed: the warm-up. By default all are timed. */
+  readonly measuredFromNs?: number;
   /** Messages remembered at most; by default as many as 128 MiB hold. */
   readonly maxMessages?: number;
 }
@@ -39,6 +41,7 @@ export class DeliveryLedger implements DeliveryFigures {
   readonly #nodes: number;
   readonly #receiversEach: number;
   readonly #outages: NodeOutages;
+  readonly #measuredFromNs: number;
   readonly #maxMessages: number;
 
   /** Messages are numbered as they become known; those from `first` to below `next` are remembered. */
@@ -62,10 +65,13 @@ export class DeliveryLedger implements DeliveryFigures {
   readonly #lastDueNs: Float64Array;
   readonly #sorted: Float64Array;
 
-  constructor({ nodes, receiversEach, outages, maxMessages }: LedgerSettings) {
+  constructor(
+    { nodes, receiversEach, outages, measuredFromNs = -Infinity, maxMessages }: LedgerSettings,
+  ) {
     this.#nodes = nodes;
     this.#receiversEach = receiversEach;
     this.#outages = outages;
+    this.#measuredFromNs = measuredFromNs;
     this.#maxMessages = maxMessages ?? Math.floor(maxBytes / (bytesPerMessage + 8 * nodes));
     const figures = emptyFigures(nodes);
     this.counts = figures.counts;
@@ -171,14 +177,16 @@ export class DeliveryLedger implements DeliveryFigures {
     this.counts.inFlight--;
     this.counts.delivered++;
     books.delivered++;
-    if (delayNs < 0) {
-      this.negativeDelay.record(-delayNs);
-    } else {
-      this.delay.record(delayNs);
-      books.delay.record(delayNs);
+    const dueNs = this.#dueNs[slot]!;
+    if (dueNs >= this.#measuredFromNs) {
+      if (delayNs < 0) {
+        this.negativeDelay.record(-delayNs);
+      } else {
+        this.delay.record(delayNs);
+        books.delay.record(delayNs);
+      }
     }
     const pair = node * this.#nodes + sender;
-    const dueNs = this.#dueNs[slot]!;
     if (dueNs < this.#lastDueNs[pair]!) {
       this.counts.outOfOrder++;
       books.outOfOrder++;
@@ -247,7 +255,8 @@ export class DeliveryLedger implements DeliveryFigures {
     for (let node = 0; node < this.#nodes; node++) this.#sorted[node] = this.#delays[from + node]!;
     // NaN sorts behind every number.
     this.#sorted.sort();
-    settleReach(this, this.#sorted, this.#had[slot]!, unknown, this.#receiversEach);
+    const isTimed = this.#dueNs[slot]! >= this.#measuredFromNs;
+    settleReach(this, this.#sorted, this.#had[slot]!, unknown, this.#receiversEach, isTimed);
   }
 
   #makeRoom(): void {

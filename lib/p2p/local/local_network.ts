@@ -52,7 +52,7 @@ export class LocalNetwork {
   phase: NetworkPhase = "starting";
   interrupted = false;
   fullMeshAfterMs = NaN;
-  readonly clock = new RunClock();
+  readonly clock: RunClock;
   readonly #jobs: NodeJobs;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Starts that are under way. */
@@ -64,6 +64,7 @@ export class LocalNetwork {
     this.of = of;
     const { plan, protocol } = of;
     const { numNodes } = plan;
+    this.clock = new RunClock(plan.warmupMs);
     this.trials = plan.mode === "explore"
       ? new NetworkTrials(plan, protocol, this.clock.originSeconds)
       : undefined;
@@ -163,7 +164,7 @@ export class LocalNetwork {
 
   /** @throws {HoldfastError} it could not be started. */
   async #start(node: NodeProcess): Promise<void> {
-    const starting = node.start(this.#jobs.of(node.id));
+    const starting = node.start(this.#jobs.of(node.id, this.clock.measuredFromNs));
     this.#starting.add(starting);
     try {
       await starting;
@@ -180,7 +181,8 @@ export class LocalNetwork {
   #begin(): void {
     const { kill } = this.of.plan;
     const nowNs = this.clock.nowNs();
-    this.clock.beginNs = this.trials?.beginNs ?? nowNs + leadMs * 1e6;
+    this.clock.begin(this.trials?.beginNs ?? nowNs + leadMs * 1e6);
+    this.books.measuredFromNs = this.clock.measuredFromNs;
     for (const node of this.nodes) this.#tellBegin(node, this.clock.beginNs);
     this.phase = "running";
     if (kill === undefined) return;
@@ -190,8 +192,9 @@ export class LocalNetwork {
   }
 
   #tellBegin(node: NodeProcess, atNs: number): void {
-    const untilNs = this.clock.beginNs + this.of.plan.durationMs * 1e6;
-    node.send({ type: "begin", atNs, untilNs });
+    const { beginNs, measuredFromNs } = this.clock;
+    const untilNs = beginNs + this.of.plan.durationMs * 1e6;
+    node.send({ type: "begin", atNs, untilNs, measuredFromNs });
   }
 
   #later(ms: number, action: () => void): void {

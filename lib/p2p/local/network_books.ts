@@ -17,6 +17,8 @@ export interface NetworkBooksSettings {
 
 /** The books of a run: one ledger, or in `explore` one for each trial, which are added up. */
 export class NetworkBooks {
+  /** Messages due before are counted, and not timed; to be set before the first is known. */
+  measuredFromNs = -Infinity;
   readonly #settings: NetworkBooksSettings;
   readonly #open = new Map<number, DeliveryLedger>();
   /** Of the parts that are settled. */
@@ -104,7 +106,8 @@ export class NetworkBooks {
     if (known !== undefined) return known;
     if (!(part > this.#settledUpTo)) return undefined;
     const { nodes, receiversEach, outages } = this.#settings;
-    const ledger = new DeliveryLedger({ nodes, receiversEach, outages });
+    const { measuredFromNs } = this;
+    const ledger = new DeliveryLedger({ nodes, receiversEach, outages, measuredFromNs });
     this.#open.set(part, ledger);
     return ledger;
   }

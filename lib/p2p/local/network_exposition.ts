@@ -21,6 +21,11 @@ export function networkExposition(snapshot: NetworkSnapshot): string {
   text.gauge("elapsed_seconds", "Time since the start", one(snapshot.elapsedMs / 1000));
   text.gauge("running_seconds", "How much of the plan is over", one(snapshot.runningMs / 1000));
   text.gauge(
+    "warmup_seconds",
+    "Begin of the plan whose messages are counted and not timed",
+    one(snapshot.warmupMs / 1000),
+  );
+  text.gauge(
     "phase",
     "1 for the phase that the run is in",
     networkPhases.map((phase) => [{ phase }, phase === snapshot.phase ? 1 : 0]),

@@ -2,7 +2,11 @@ import { formatCount, formatDuration, formatRate } from "../../stats/figures.ts"
 import { Histogram } from "../../stats/histogram.ts";
 import { lostOf } from "./delivery_counts.ts";
 import { sizeText } from "../size_text.ts";
-import type { NetworkSnapshot } from "./snapshot.ts";
+import type { NetworkPhase, NetworkSnapshot } from "./snapshot.ts";
+
+const broadcastingPhases: ReadonlySet<NetworkPhase> = new Set(
+  ["warmup", "running", "cool-down", "draining"] as const,
+);
 
 interface Mark {
   readonly elapsedMs: number;
@@ -37,7 +41,7 @@ export class NetworkLine {
       const links = nodes.reduce((sum, { peers }) => sum + peers, 0);
       parts.push(`  ${links} of ${numNodes * (numNodes - 1)} links`);
     }
-    if (phase === "running" || phase === "cool-down" || phase === "draining") {
+    if (broadcastingPhases.has(phase)) {
       if (snapshot.explore !== undefined) {
         parts.push(` ${sizeText(snapshot.messageBytes)} every ${snapshot.heartbeatMs} ms`);
       }

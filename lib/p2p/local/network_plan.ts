@@ -39,7 +39,9 @@ export interface NetworkPlan {
   readonly firstPort: number | undefined;
   /** Where each node serves its metrics; undefined: it does not. */
   readonly metricPorts: readonly number[] | undefined;
-  /** Infinity: until `explore` has tried all. */
+  /** So much of the duration, from its begin, is warm-up. */
+  readonly warmupMs: number;
+  /** Warm-up included. Infinity: until `explore` has tried all. */
   readonly durationMs: number;
   readonly drainMs: number;
   readonly connectTimeoutMs: number;
@@ -79,7 +81,7 @@ export function planOf(
   const combinations = mode === "explore"
     ? explorePlan(explore, Math.min(...protocols.map(largestMessageBytes))).length
     : 0;
-  const durationMs = durationOf(settings);
+  const durationMs = settings.warmupMs + durationOf(settings);
   const kill = killPlan(settings);
   if (kill !== undefined && kill.atMs >= durationMs) {
     throw new UsageError(
@@ -88,13 +90,13 @@ export function planOf(
     );
   }
   const { messageBytes, heartbeatMs, roundSeconds, bufferSize, firstPort } = settings;
-  const { drainMs, connectTimeoutMs, staggerMs } = settings;
+  const { warmupMs, drainMs, connectTimeoutMs, staggerMs } = settings;
   return {
     ...{ protocols, numNodes, mode, broadcaster, messageBytes, heartbeatMs, roundSeconds },
     ...{ explore, combinations, bufferSize, firstPort },
     metricPorts: metricPorts(settings),
     stopsAtLimit: settings.stopsAtLimit,
-    ...{ durationMs, drainMs, connectTimeoutMs, staggerMs, kill },
+    ...{ warmupMs, durationMs, drainMs, connectTimeoutMs, staggerMs, kill },
   };
 }
 

@@ -14,7 +14,12 @@ import type { LocalNetwork } from "./local_network.ts";
 import { receiversEach } from "./network_plan.ts";
 import type { NodeProcess } from "./node_process.ts";
 import type { PackedNodeSnapshot } from "./node_report.ts";
-import type { NetworkBroadcastCounts, NetworkSnapshot, NodeReportRow } from "./snapshot.ts";
+import type {
+  NetworkBroadcastCounts,
+  NetworkPhase,
+  NetworkSnapshot,
+  NodeReportRow,
+} from "./snapshot.ts";
 
 /** Everything that is known of a network now. What nodes count themselves is a second old at most. */
 export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
@@ -43,12 +48,11 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     broadcaster: plan.broadcaster,
     messageBytes: combination.messageBytes,
     heartbeatMs: combination.heartbeatMs,
-    phase: network.phase === "running" && trials?.isTrying(clock.nowNs()) === false
-      ? "cool-down"
-      : network.phase,
+    phase: phaseOf(network),
     elapsedMs: clock.elapsedMs,
     runningMs: clock.runningMs,
     plannedMs: plan.durationMs,
+    warmupMs: plan.warmupMs,
     interrupted: network.interrupted,
     fullMeshAfterMs: network.fullMeshAfterMs,
     broadcast: broadcastOf(nodes, figures.nodes),
@@ -79,6 +83,12 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     }),
     verdict: undefined,
   };
+}
+
+function phaseOf({ phase, trials, clock }: LocalNetwork): NetworkPhase {
+  if (phase !== "running") return phase;
+  if (clock.isWarmingUp) return "warmup";
+  return trials?.isTrying(clock.nowNs()) === false ? "cool-down" : "running";
 }
 
 /** What a node has said last, in each of its processes. */

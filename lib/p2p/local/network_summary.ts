@@ -54,14 +54,14 @@ export function loadText(snapshot: NetworkSnapshot): string {
 }
 
 function title(snapshot: NetworkSnapshot): string[] {
-  const { protocol, numNodes, runningMs, elapsedMs, fullMeshAfterMs, interrupted } = snapshot;
+  const { protocol, numNodes, elapsedMs, fullMeshAfterMs, interrupted } = snapshot;
   const labels = Object.entries(snapshot.run.labels).map(([key, value]) => `${key}=${value}`);
   return [
     `holdfast p2p local: ${numNodes} nodes, ${protocol}`,
     ...labelled("load", loadText(snapshot)),
     ...labelled(
       "time",
-      `${formatElapsed(runningMs)} of broadcasting in ${formatElapsed(elapsedMs)}` +
+      `${broadcastingText(snapshot)} in ${formatElapsed(elapsedMs)}` +
         (interrupted ? ", interrupted" : ""),
     ),
     ...labelled(
@@ -72,6 +72,13 @@ function title(snapshot: NetworkSnapshot): string[] {
     ),
     ...(labels.length > 0 ? labelled("labels", labels.join(", ")) : []),
   ];
+}
+
+/** The counts are of both parts. */
+function broadcastingText({ runningMs, warmupMs }: NetworkSnapshot): string {
+  const text = `${formatElapsed(Math.max(0, runningMs - warmupMs))} of broadcasting`;
+  if (warmupMs === 0) return text;
+  return `${text} after ${formatElapsed(Math.min(runningMs, warmupMs))} of warm-up`;
 }
 
 function messages(snapshot: NetworkSnapshot): string[] {

@@ -37,7 +37,11 @@ export function judgeNetwork(
     ? []
     : [...missedPlan(snapshot), ...lateBroadcasters(snapshot, maxLatenessP99Ns)];
   if (late.length > 0) late.push(...cpuEvidence(snapshot));
-  const faults = [...lostProcesses(snapshot), ...incompleteMesh(snapshot), ...late];
+  const untimed = endedInWarmup(snapshot);
+  const faults = [
+    ...[...lostProcesses(snapshot), ...incompleteMesh(snapshot), ...late],
+    ...(snapshot.interrupted ? [] : untimed),
+  ];
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const failed = results.filter(({ passed }) => !passed);
   const misses = failed.map(({ expectation, measured }) => `${expectation}: ${measured}`);
@@ -58,6 +62,7 @@ export function judgeNetwork(
       ...(snapshot.interrupted && snapshot.broadcast.due === 0
         ? ["Nothing was measured: the run was interrupted before the first message was due."]
         : []),
+      ...(snapshot.interrupted ? untimed : []),
       ...losses(snapshot),
       ...plannedOutages(snapshot),
       ...sustained(snapshot),
@@ -94,6 +99,14 @@ function incompleteMesh(
   return [
     `The network was never complete: of ${numNodes - 1} peers each, ` +
     `${lonely.length > 0 ? lonely.join(", ") : "all were connected, but not ready"}.`,
+  ];
+}
+
+function endedInWarmup({ broadcast, runningMs, warmupMs }: NetworkSnapshot): string[] {
+  if (broadcast.due === 0 || runningMs >= warmupMs) return [];
+  return [
+    `No time was measured: the run ended in its warm-up, ${formatElapsed(runningMs)} after the ` +
+    `first message was due (of ${formatElapsed(warmupMs)}).`,
   ];
 }
 

@@ -29,7 +29,8 @@ export class NodeJobs {
       : Array.from({ length: numNodes }, (_, id) => firstPort + id);
   }
 
-  of(id: number): NodeJob {
+  /** @param measuredFromNs Infinity: not known yet, there is a warm-up. */
+  of(id: number, measuredFromNs: number): NodeJob {
     const { plan, protocol, run, originSeconds, exploreFirstPeriod } = this.#of;
     const settings: Omit<BroadcastNodeSettings, "note"> = {
       run,
@@ -49,6 +50,7 @@ export class NodeJobs {
       bufferSize: plan.bufferSize,
       originSeconds,
       begin: "told",
+      measuredFromNs,
       connectTimeoutMs: plan.connectTimeoutMs,
       drainMs: plan.drainMs,
       ...(exploreFirstPeriod === undefined ? {} : { exploreFirstPeriod }),

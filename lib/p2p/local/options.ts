@@ -49,12 +49,20 @@ export const localRows = {
     otherwise: "node 0",
     requires: ["mode=one", "mode=explore"],
   }),
+  warmupMs: row({
+    name: "warmup",
+    kind: duration,
+    default: 0,
+    category: "Time",
+    summary: "broadcast this long before that: counted, but not in times and CPU use",
+    conflicts: ["mode=explore"],
+  }),
   durationMs: row({
     name: "duration",
     short: "t",
     kind: positiveDuration,
     category: "Time",
-    summary: "broadcast for this long, from the full mesh on",
+    summary: "broadcast for this long, from the full mesh and --warmup on",
     otherwise: "30s; in explore until every combination was tried",
   }),
   timeoutSeconds: row({

@@ -7,12 +7,12 @@ import type { BroadcastCounts } from "../snapshot.ts";
 import type { DeliveryCounts, ReachCounts } from "./delivery_counts.ts";
 
 /**
- * `starting`: processes are started; `connecting`: until the mesh is full; `running`: the plan goes
- * on; `cool-down`: before, between and after the trials of `explore`; `draining`: the plan is over and
+ * `starting`: processes are started; `connecting`: until the mesh is full; `warmup`: messages
+ * are sent and not timed; `running`: the plan goes on; `cool-down`: before, between and after the trials of `explore`; `draining`: the plan is over and
  * the last messages are awaited.
  */
 export const networkPhases = [
-  ...["starting", "connecting", "running", "cool-down", "draining", "done"] as const,
+  ...["starting", "connecting", "warmup", "running", "cool-down", "draining", "done"] as const,
 ] as const;
 
 export type NetworkPhase = (typeof networkPhases)[number];
@@ -167,6 +167,11 @@ export interface NetworkSnapshot {
   /** How much of the plan is over, and how long it is; Infinity: as long as `explore` takes. */
   runningMs: number;
   plannedMs: number;
+  /**
+   * So much of the plan, from its begin, is warm-up: messages due in it are in all counts, and not in
+   * the histograms, which with the CPU use are of the time after it.
+   */
+  warmupMs: number;
   interrupted: boolean;
   /** From the first node's start until all were connected to all; NaN: not yet, or never. */
   fullMeshAfterMs: number;

@@ -50,7 +50,7 @@ export async function work(details: unknown, channel: WorkerChannel<NodeReport>)
   channel.receive((message) => {
     switch (message.type) {
       case "begin":
-        return node.begin(message.atNs, message.untilNs);
+        return node.begin(message.atNs, message.untilNs, message.measuredFromNs);
       case "finish":
         return void node.finish().then(finished, stopped.reject);
       case "stop":

@@ -46,6 +46,7 @@ export class BroadcastNode implements RunningNode {
   private resets = 0;
   private isFinishing = false;
   private connecting: ReturnType<typeof setInterval> | undefined;
+  private warmup: ReturnType<typeof setTimeout> | undefined;
   private upkeep: ReturnType<typeof setInterval> | undefined;
   private turnEndNs = Infinity;
   private planEndNs = Infinity;
@@ -117,6 +118,7 @@ export class BroadcastNode implements RunningNode {
       observer,
       exploreClock,
     });
+    this.measureFrom(settings.measuredFromNs ?? -Infinity);
     this.pacer = new BroadcastPacer((atNs) => this.step(atNs));
     if (exploreClock !== undefined && broadcaster !== undefined) {
       this.explore = new ExploreRun({
@@ -196,11 +198,23 @@ export class BroadcastNode implements RunningNode {
     }, pollMs);
   }
 
-  begin(atNs: number = this.clock.nowNs(), untilNs = Infinity): void {
+  private measureFrom(wallNs: number): void {
+    this.broadcaster.measuredFromNs = wallNs;
+    this.receiver.measuredFromNs = wallNs;
+  }
+
+  begin(
+    atNs: number = this.clock.nowNs(),
+    untilNs = Infinity,
+    measuredFromNs = this.settings.measuredFromNs ?? -Infinity,
+  ): void {
     clearInterval(this.connecting);
     if (this.phase !== "connecting" || this.explore !== undefined) return;
     this.phase = "running";
-    this.usage.start();
+    this.measureFrom(measuredFromNs);
+    const warmupMs = (measuredFromNs - this.clock.nowNs()) / 1e6;
+    if (warmupMs > 0) this.warmup = setTimeout(() => this.usage.start(), warmupMs);
+    else this.usage.start();
     if (!this.broadcasts) return;
     const { clock } = this;
     // Half a microsecond before: rounding must not let the first message after it in.
@@ -297,6 +311,7 @@ export class BroadcastNode implements RunningNode {
     if (this.isFinishing) return;
     this.isFinishing = true;
     clearInterval(this.connecting);
+    clearTimeout(this.warmup);
     this.explore?.end();
     const endNs = nowNs();
     this.broadcaster.end(endNs);
@@ -319,6 +334,7 @@ export class BroadcastNode implements RunningNode {
     this.isFinishing = true;
     clearInterval(this.connecting);
     clearInterval(this.upkeep);
+    clearTimeout(this.warmup);
     this.explore?.end();
     this.pacer.stop();
     this.usage.end();

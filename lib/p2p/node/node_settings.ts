@@ -34,6 +34,11 @@ export interface BroadcastNodeSettings {
    * `connectTimeoutMs` with those that can be; `told`: when {@linkcode RunningNode.begin} is called.
    */
   readonly begin: "connected" | "told";
+  /**
+   * Messages due before are counted, and not timed; in nanoseconds since the origin. `begin` may say
+   * another. By default all are timed.
+   */
+  readonly measuredFromNs?: number;
   readonly connectTimeoutMs: number;
   /** How long `finish` waits for the node's own messages to leave. */
   readonly drainMs: number;

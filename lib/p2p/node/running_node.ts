@@ -14,8 +14,10 @@ export interface RunningNode {
    *
    * @param atNs nanoseconds since `originSeconds` by the real-time clock; now when left out.
    * @param untilNs nothing falls due from then on; `finish` is still to be called.
+   * @param measuredFromNs messages due before, the own and those of others, are counted and not
+   * timed, and CPU use counts from then on; as the settings say when left out.
    */
-  begin(atNs?: number, untilNs?: number): void;
+  begin(atNs?: number, untilNs?: number, measuredFromNs?: number): void;
   /** All that is known now; histograms are copies. */
   snapshot(): NodeSnapshot;
   /** What was recorded in the last minute, as copies: `windows` of `metrics/node_durations.ts`. */

@@ -8,7 +8,10 @@ import type { Histogram } from "../../../lib/stats/histogram.ts";
 import { seededRandom } from "../../stats/seeded_random.ts";
 import { ReferenceBooks } from "./reference_books.ts";
 
-function ledgerOf(nodes: number, settings: { receiversEach?: number; maxMessages?: number } = {}) {
+function ledgerOf(
+  nodes: number,
+  settings: { receiversEach?: number; maxMessages?: number; measuredFromNs?: number } = {},
+) {
   const outages = new NodeOutages(nodes);
   const ledger = new DeliveryLedger({ nodes, receiversEach: nodes - 1, outages, ...settings });
   return { outages, ledger };
@@ -99,6 +102,36 @@ test("the books equal those of an exact reference, at every step", () => {
       assert.equal(sum(key), ledger.counts[key], key);
     }
   }
+});
+
+test("a message due in the warm-up is counted, and not timed", () => {
+  const { ledger } = ledgerOf(3, { measuredFromNs: 1000 });
+  // It arrives after the warm-up; of node 2 nothing is heard.
+  ledger.sent(0, 0, 999);
+  ledger.received(1, 0, 0, 999, 5000);
+  ledger.sent(1, 0, 998);
+  ledger.received(0, 1, 0, 998, 990);
+  ledger.received(2, 1, 0, 998, 1010);
+  ledger.sent(0, 1, 1000);
+  const times = [ledger.delay, ledger.negativeDelay, ...ledger.reach];
+  assert.deepEqual(times.map(({ count }) => count), [0, 0, 0, 0, 0]);
+  assert.ok(ledger.nodes.every(({ delay }) => delay.count === 0));
+  ledger.received(1, 0, 1, 1000, 1300);
+  ledger.received(2, 0, 1, 1000, 1700);
+  ledger.settle();
+  assertHolds(ledger.delay, [300, 700]);
+  assertHolds(ledger.nodes[1]!.delay, [300]);
+  assert.deepEqual(ledger.reach.map(({ count, maxNs }) => [count, maxNs]), [
+    ...[[1, 300], [1, 700], [1, 700]],
+  ]);
+  const { sent, expected, delivered, missed } = ledger.counts;
+  assert.deepEqual({ sent, expected, delivered, missed }, {
+    ...{ sent: 3, expected: 6, delivered: 5, missed: 1 },
+  });
+  assertBalanced(ledger.counts);
+  assert.deepEqual(ledger.reachCounts.map(({ reached, notReached }) => [reached, notReached]), [
+    ...[[3, 0], [2, 1], [2, 1]],
+  ]);
 });
 
 test("the books stay exact when older messages are forgotten", () => {

@@ -23,6 +23,13 @@ test("planOf() fills in what is not given", () => {
   assert.equal(new Set(plan({ prometheusFile: "p.yml" }).metricPorts).size, 5);
 });
 
+test("planOf() puts the warm-up before the duration", () => {
+  const { warmupMs, durationMs } = plan({ warmupMs: 5000, durationMs: 10_000 });
+  assert.deepEqual([warmupMs, durationMs], [5000, 15_000]);
+  assert.equal(plan({ warmupMs: 5000, timeoutSeconds: 7 }).durationMs, 12_000);
+  assert.equal(plan({ warmupMs: 2000, killedNodes: [1], killAtMs: 31_000 }).kill?.atMs, 31_000);
+});
+
 test("planOf() counts the combinations that every protocol carries", () => {
   const explore = plan({ mode: "explore" });
   assert.deepEqual([explore.combinations, explore.durationMs], [169, Infinity]);

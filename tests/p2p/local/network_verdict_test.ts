@@ -31,6 +31,21 @@ test("judgeNetwork() is ok where everything went as planned", () => {
   assert.deepEqual({ kind, reasons }, { kind: "ok", reasons: [] });
 });
 
+test("judgeNetwork() says that nothing was timed where a run ended in its warm-up", () => {
+  const early = { warmupMs: 12_000, histograms: twoNodes().histograms };
+  const ended = judge(early);
+  assert.equal(ended.kind, "invalid");
+  assert.match(
+    ended.reasons[0]!,
+    /^No time was measured: .* warm-up, 10\.0 s after .*12\.0 s\)\.$/,
+  );
+  const interrupted = judge({ ...early, interrupted: true });
+  assert.equal(interrupted.kind, "ok");
+  assert.match(interrupted.reasons[0]!, /^No time was measured/);
+  const [, , time] = networkSummary(twoNodes({ warmupMs: 4000 }));
+  assert.match(time!, /^time +6\.0 s of broadcasting after 4\.0 s of warm-up in 12\.5 s$/);
+});
+
 test("judgeNetwork() calls losses a result, unless an expectation is about them", () => {
   const lossy = judge({});
   assert.equal(lossy.kind, "ok");

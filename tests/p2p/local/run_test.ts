@@ -52,6 +52,31 @@ test("run() has every message arrive everywhere, once", async () => {
   assert.deepEqual(childrenOf(process.pid), []);
 }, 60_000);
 
+test("run() counts the messages of the warm-up, and does not time them", async () => {
+  // It ends between two messages: the hundredth is due at 990 ms, and the next at 1000.
+  using outcome = await runLocal({
+    ...{ numNodes: 3, heartbeatMs: 10, warmupMs: 995, durationMs: 1000, ...lenient },
+    expectations: ["delivered==100%", "delivery.p99<10s", "lateness.max<10s"],
+  });
+  const { exitCode, out, result, file } = outcome;
+  assert.equal(exitCode, 0, out);
+  assertClosed(result);
+  const { broadcast, deliveries, reach, histograms, nodes } = result;
+  assert.deepEqual([result.warmupMs, result.plannedMs], [995, 1995]);
+  assert.deepEqual([broadcast.due, deliveries.sent, deliveries.delivered], [600, 600, 1200]);
+  assert.ok(reach.every(({ reached }) => reached === 600));
+  assert.equal(histograms.delivery.count + histograms.negativeDelivery.count, 600);
+  for (const name of ["lateness", "sendDelay"] as const) assert.equal(histograms[name].count, 300);
+  for (const { id, delivered, delivery } of nodes) {
+    assert.equal(delivered, 400);
+    const node = JSON.parse(file(`node-${id}.json`)!);
+    assert.equal(node.histograms.delivery.count, delivery.count);
+    // CPU is of the time after it, to the end of the drain.
+    assert.ok(node.running.seconds > 0.9 && node.running.seconds < result.runningMs / 1000, out);
+  }
+  assert.match(out, /^time +\d\.\d s of broadcasting after (995 ms|1\.0 s) of warm-up in /m);
+}, 60_000);
+
 test("run() says what a node missed that was killed and started again", async () => {
   using outcome = await runLocal({
     ...{ numNodes: 3, heartbeatMs: 20, durationMs: 4500, ...lenient },

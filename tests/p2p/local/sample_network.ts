@@ -38,6 +38,7 @@ export function twoNodes(changes: Partial<NetworkSnapshot> = {}): NetworkSnapsho
     elapsedMs: 12_500,
     runningMs: 10_000,
     plannedMs: Infinity,
+    warmupMs: 0,
     interrupted: false,
     fullMeshAfterMs: 420,
     broadcast: {
