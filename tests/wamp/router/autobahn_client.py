@@ -88,7 +88,8 @@ class Client(ApplicationSession):
         )
         await self.register(procedure, f"com.python.{name}")
         say("joined", details.authid, details.authrole, details.authextra["x_cb_node_id"])
-        asyncio.ensure_future(self.obey())
+        # The event loop itself refers to a task weakly.
+        self.obeying = asyncio.ensure_future(self.obey())
 
     async def obey(self):
         reader = asyncio.StreamReader()
