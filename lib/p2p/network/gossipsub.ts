@@ -29,7 +29,7 @@ const longestRpc = 64 * 1024 * 1024;
 const longestInBatch = longestMessage - 1024;
 
 /** Bytes of published messages that may wait for their slowest peer. */
-const mostWaitingBytes = 64 * 1024 * 1024;
+const mostWaitingBytes = 256 * 1024 * 1024;
 
 /** Bytes that may wait for one peer, those forwarded too; the library ends its stream beyond that. */
 const mostPeerBytes = 256 * 1024 * 1024;
@@ -228,7 +228,7 @@ class Gossipsub implements BroadcastNetwork {
           const connection = this.host.connectionOf(peer);
           const meter = connection === undefined ? undefined : this.meters.get(connection);
           if (meter?.afterAll(outgoing) === true) outgoing.open++;
-          else if (meter !== undefined) outgoing.handedOn++;
+          else if (meter?.isOpen === true) outgoing.handedOn++;
         }
         this.done(outgoing);
       },
