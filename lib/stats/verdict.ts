@@ -90,7 +90,8 @@ export function judgeExpectations(
   return { kind, reasons: missed, expectations: results };
 }
 
-function missedExpectations(results: readonly ExpectationResult[]): string[] {
+/** The expectations that did not hold, in one sentence; none where all held. */
+export function missedExpectations(results: readonly ExpectationResult[]): string[] {
   const failed = results.filter((result) => !result.passed);
   if (failed.length === 0) return [];
   const failures = failed.map(({ expectation, measured }) => `${expectation}: ${measured}`);

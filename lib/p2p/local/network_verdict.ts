@@ -8,6 +8,7 @@ import {
   formatShare,
 } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
+import { missedExpectations } from "../../stats/verdict.ts";
 import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
 import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeOutageReport } from "./snapshot.ts";
@@ -43,22 +44,19 @@ export function judgeNetwork(
     ...(snapshot.interrupted ? [] : untimed),
   ];
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
-  const failed = results.filter(({ passed }) => !passed);
-  const misses = failed.map(({ expectation, measured }) => `${expectation}: ${measured}`);
+  const missed = missedExpectations(results);
   return {
     kind: isAlone
       ? "stopped-by-limit"
       : faults.length > 0
       ? "invalid"
-      : failed.length > 0
+      : missed.length > 0
       ? "expectation-failed"
       : "ok",
     reasons: [
       ...(isAlone ? ["No node ever reached another."] : []),
       ...faults,
-      ...(failed.length === 0
-        ? []
-        : [`${failed.length} of ${results.length} expectations failed (${misses.join("; ")}).`]),
+      ...missed,
       ...(snapshot.interrupted && snapshot.broadcast.due === 0
         ? ["Nothing was measured: the run was interrupted before the first message was due."]
         : []),

@@ -1,6 +1,7 @@
 import { evaluate, type Expectation } from "../../stats/expectations.ts";
 import { formatCores, formatCount, formatDuration, formatShare } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
+import { missedExpectations } from "../../stats/verdict.ts";
 import { isBroadcasting } from "../mode.ts";
 import { broadcastDropReasons, type NodeSnapshot } from "../snapshot.ts";
 
@@ -28,14 +29,13 @@ export function judgeNode(
     : [...missedPlan(snapshot), ...lateBroadcaster(snapshot, maxLatenessP99Ns)];
   if (faults.length > 0) faults.push(...cpuEvidence(snapshot));
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
-  const failed = results.filter(({ passed }) => !passed);
-  const misses = failed.map(({ expectation, measured }) => `${expectation}: ${measured}`);
+  const missed = missedExpectations(results);
   return {
     kind: isAlone
       ? "stopped-by-limit"
       : faults.length > 0
       ? "invalid"
-      : failed.length > 0
+      : missed.length > 0
       ? "expectation-failed"
       : "ok",
     reasons: [
@@ -44,9 +44,7 @@ export function judgeNode(
           `None of ${formatCount(snapshot.numNodes - 1)} peers was ever reached${dials(snapshot)}.`,
         ]
         : faults),
-      ...(failed.length === 0
-        ? []
-        : [`${failed.length} of ${results.length} expectations failed (${misses.join("; ")}).`]),
+      ...missed,
       ...(isAlone ? [] : [...missingPeers(snapshot), ...restarts(snapshot), ...clock(snapshot)]),
     ],
     expectations: results,

@@ -10,6 +10,7 @@ import {
 } from "../../stats/figures.ts";
 import { outageReasons } from "../../stats/outage_reasons.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
+import { missedExpectations } from "../../stats/verdict.ts";
 import { lostOf, type ProbeSnapshot } from "./snapshot.ts";
 
 /** The share of its plan that the probe must keep. */
@@ -29,18 +30,13 @@ export function judgeProbe(
   const stop = withoutSessions(snapshot);
   const faults = [...endedProcesses(snapshot), ...late(snapshot, maxLatenessP99Ns)];
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
-  const failed = results.filter(({ passed }) => !passed);
-  const missed = failed.length === 0 ? [] : [
-    `${failed.length} of ${results.length} expectations failed (${
-      failed.map(({ expectation, measured }) => `${expectation}: ${measured}`).join("; ")
-    }).`,
-  ];
+  const missed = missedExpectations(results);
   return {
     kind: stop !== undefined
       ? "stopped-by-limit"
       : faults.length > 0
       ? "invalid"
-      : failed.length > 0
+      : missed.length > 0
       ? "expectation-failed"
       : "ok",
     reasons: [
