@@ -1,4 +1,4 @@
-import { createHost } from "../network/host.ts";
+import { createHost, type Host } from "../network/host.ts";
 import type { BroadcastNetwork, NetworkHandlers, NetworkSettings } from "../network/network.ts";
 import { Deadlines } from "./deadlines.ts";
 import { QueryBroadcaster } from "./query_broadcaster.ts";
@@ -28,25 +28,11 @@ export async function startSqmr(
     gone: (peer) => broadcaster.gone(peer),
   });
   host.dial();
-  return {
-    peerId: host.peerId,
-    addresses: host.addresses,
-    connectedPeers: () => host.connectedPeers(),
-    reachablePeers: () => broadcaster.reachablePeers(),
+  return networkOf(host, deadlines, broadcaster, receiver, {
     activeInbound: () => receiver.sessions(),
     activeOutbound: () => broadcaster.sessions(),
-    blacklisted: () => host.blacklisted(),
-    publish: (message, token) => broadcaster.publish(message, token),
-    queued: () => broadcaster.queued(),
     invalidMessages: () => receiver.invalid,
-    clockOffsets: () => host.clockOffsets(),
-    stop: async () => {
-      broadcaster.stop();
-      receiver.stop();
-      deadlines.stop(new Error("the network has ended"));
-      await host.stop();
-    },
-  };
+  });
 }
 
 /**
@@ -76,17 +62,35 @@ export async function startReversedSqmr(
     gone: (peer) => receiver.gone(peer),
   });
   host.dial();
+  return networkOf(host, deadlines, broadcaster, receiver, {
+    activeInbound: () => broadcaster.sessions(),
+    activeOutbound: () => receiver.sessions(),
+    invalidMessages: () => broadcaster.invalid + receiver.invalid,
+  });
+}
+
+/** Who opens streams, and whose input can be malformed, differs between the two. */
+type Sessions = Pick<
+  BroadcastNetwork,
+  "activeInbound" | "activeOutbound" | "invalidMessages"
+>;
+
+function networkOf(
+  host: Host,
+  deadlines: Deadlines,
+  broadcaster: QueryBroadcaster | ResponseBroadcaster,
+  receiver: QueryReceiver | ResponseReceiver,
+  sessions: Sessions,
+): BroadcastNetwork {
   return {
+    ...sessions,
     peerId: host.peerId,
     addresses: host.addresses,
     connectedPeers: () => host.connectedPeers(),
     reachablePeers: () => broadcaster.reachablePeers(),
-    activeInbound: () => broadcaster.sessions(),
-    activeOutbound: () => receiver.sessions(),
     blacklisted: () => host.blacklisted(),
     publish: (message, token) => broadcaster.publish(message, token),
     queued: () => broadcaster.queued(),
-    invalidMessages: () => broadcaster.invalid + receiver.invalid,
     clockOffsets: () => host.clockOffsets(),
     stop: async () => {
       broadcaster.stop();

@@ -10,7 +10,7 @@ import {
 } from "../../stats/figures.ts";
 import { outageReasons } from "../../stats/outage_reasons.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
-import { missedExpectations } from "../../stats/verdict.ts";
+import { exitCodeOf, missedExpectations } from "../../stats/verdict.ts";
 import { lostOf, type ProbeSnapshot } from "./snapshot.ts";
 
 /** The share of its plan that the probe must keep. */
@@ -51,17 +51,8 @@ export function judgeProbe(
 
 /** @returns 4 where the routers left the run without a session. */
 export function probeExitCode({ verdict, interrupted }: ProbeSnapshot): ExitCode {
-  if (interrupted) return exitCodes.interrupted;
-  switch (verdict?.kind) {
-    case "invalid":
-      return exitCodes.invalidRun;
-    case "expectation-failed":
-      return exitCodes.expectationFailed;
-    case "stopped-by-limit":
-      return exitCodes.targetUnreachable;
-    default:
-      return exitCodes.ok;
-  }
+  if (interrupted || verdict?.kind !== "stopped-by-limit") return exitCodeOf(verdict, interrupted);
+  return exitCodes.targetUnreachable;
 }
 
 function withoutSessions({ sessions }: ProbeSnapshot): string | undefined {
