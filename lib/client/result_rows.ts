@@ -1,19 +1,18 @@
 import { positiveDuration } from "../options/duration.ts";
-import { labelsRow, statsAddressRow } from "../options/result_rows.ts";
+import {
+  expectationsRow,
+  jsonFileRow,
+  labelsRow,
+  quietRow,
+  statsAddressRow,
+} from "../options/result_rows.ts";
 import { row } from "../options/row.ts";
-import { file, fileOrStream, flag, text } from "../options/text.ts";
+import { file, fileOrStream } from "../options/text.ts";
 import { messages, planned } from "./option_sets.ts";
 
 /** Options of `holdfast client`: what a run leaves behind, and when it fails. */
 export const resultRows = {
-  expectations: row({
-    name: "expect",
-    kind: text,
-    placeholder: "condition",
-    repeatable: true,
-    category: "Results",
-    summary: "exit with 1 unless this holds, as in 'response.p99<10ms'; may be repeated",
-  }),
+  expectations: expectationsRow("response.p99<10ms"),
   maxScheduleErrorMs: row({
     name: "max-schedule-error",
     kind: positiveDuration,
@@ -22,12 +21,7 @@ export const resultRows = {
     summary: "bound on the p99 of the generator's own lateness; above it: invalid",
     requires: planned,
   }),
-  jsonFile: row({
-    name: "json",
-    kind: file,
-    category: "Results",
-    summary: "write the final summary here as JSON",
-  }),
+  jsonFile: jsonFileRow,
   hdrFile: row({
     name: "hdr",
     kind: file,
@@ -48,13 +42,6 @@ export const resultRows = {
     requires: messages,
   }),
   statsAddress: statsAddressRow,
-  quiet: row({
-    name: "quiet",
-    short: "q",
-    kind: flag,
-    default: false,
-    category: "Results",
-    summary: "print only the final summary",
-  }),
+  quiet: quietRow("the final summary"),
   labels: labelsRow,
 };

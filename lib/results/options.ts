@@ -1,5 +1,6 @@
+import { expectationsRow } from "../options/result_rows.ts";
 import { row, type SettingsOf } from "../options/row.ts";
-import { choice, fileOrStream, text } from "../options/text.ts";
+import { choice, fileOrStream } from "../options/text.ts";
 
 /** The options of `holdfast report`. */
 export const reportRows = {
@@ -19,14 +20,7 @@ export const reportRows = {
     category: "Results",
     summary: "write the result here; -: standard output",
   }),
-  expectations: row({
-    name: "expect",
-    kind: text,
-    placeholder: "condition",
-    repeatable: true,
-    category: "Results",
-    summary: "exit with 1 unless this holds over all hosts; may be repeated",
-  }),
+  expectations: expectationsRow("response.p99<10ms"),
 };
 
 export type ReportSettings = SettingsOf<typeof reportRows>;

@@ -2,7 +2,13 @@ import { duration, positiveDuration } from "../options/duration.ts";
 import { count, size } from "../options/quantity.ts";
 import type { CommandLine } from "../options/command_line.ts";
 import { checkForSchemes } from "../options/resolve.ts";
-import { labelsRow, statsAddressRow } from "../options/result_rows.ts";
+import {
+  jsonFileRow,
+  labelsRow,
+  quietRow,
+  reportEveryRow,
+  statsAddressRow,
+} from "../options/result_rows.ts";
 import { row, type SettingsOf } from "../options/row.ts";
 import { serverId } from "../options/server_id.ts";
 import { file, flag, protocolName } from "../options/text.ts";
@@ -119,28 +125,9 @@ export const serverRows = {
     category: "Results",
     summary: "tell this id to clients that ask for it (--identify); auto: host and pid",
   }),
-  reportEveryMs: row({
-    name: "report-every",
-    kind: positiveDuration,
-    default: 5000,
-    category: "Results",
-    summary: "time between two lines about connections and bytes",
-    conflicts: ["quiet"],
-  }),
-  quiet: row({
-    name: "quiet",
-    short: "q",
-    kind: flag,
-    default: false,
-    category: "Results",
-    summary: "print only the endpoints and the final report",
-  }),
-  jsonFile: row({
-    name: "json",
-    kind: file,
-    category: "Results",
-    summary: "write the final report here as JSON",
-  }),
+  reportEveryMs: reportEveryRow("connections and bytes"),
+  quiet: quietRow("the endpoints and the final report"),
+  jsonFile: jsonFileRow,
   statsAddress: statsAddressRow,
   labels: labelsRow,
 };

@@ -1,9 +1,15 @@
 import { duration, positiveDuration } from "../../options/duration.ts";
 import { seconds } from "../../options/plain_number.ts";
 import { countBetween } from "../../options/quantity.ts";
-import { labelsRow, statsAddressRow } from "../../options/result_rows.ts";
+import {
+  expectationsRow,
+  jsonFileRow,
+  labelsRow,
+  quietRow,
+  statsAddressRow,
+} from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
-import { file, flag, text } from "../../options/text.ts";
+import { file } from "../../options/text.ts";
 import { loadRows } from "../load_rows.ts";
 import { nodeIds } from "./node_ids.ts";
 import { protocolList } from "./protocol_list.ts";
@@ -123,14 +129,7 @@ export const localRows = {
     summary: "write logs and results of the nodes here; it must not exist, or be empty",
     otherwise: "holdfast-p2p-<time> in the current directory",
   }),
-  expectations: row({
-    name: "expect",
-    kind: text,
-    placeholder: "condition",
-    repeatable: true,
-    category: "Results",
-    summary: "exit with 1 unless this holds, as in 'delivery.p99<100ms'; may be repeated",
-  }),
+  expectations: expectationsRow("delivery.p99<100ms"),
   maxLatenessMs: row({
     name: "max-lateness",
     kind: positiveDuration,
@@ -138,12 +137,7 @@ export const localRows = {
     category: "Results",
     summary: "bound on the p99 of the broadcasters' own lateness; above it: invalid",
   }),
-  jsonFile: row({
-    name: "json",
-    kind: file,
-    category: "Results",
-    summary: "write the final result here as JSON",
-  }),
+  jsonFile: jsonFileRow,
   prometheusFile: row({
     name: "prometheus-config",
     kind: file,
@@ -151,14 +145,7 @@ export const localRows = {
     summary: "write a scrape configuration for Prometheus here, with every node in it",
   }),
   statsAddress: statsAddressRow,
-  quiet: row({
-    name: "quiet",
-    short: "q",
-    kind: flag,
-    default: false,
-    category: "Results",
-    summary: "print only the final summary",
-  }),
+  quiet: quietRow("the final summary"),
   labels: labelsRow,
 };
 

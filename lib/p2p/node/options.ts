@@ -1,9 +1,9 @@
 import { duration, positiveDuration } from "../../options/duration.ts";
 import { seconds } from "../../options/plain_number.ts";
 import { countBetween } from "../../options/quantity.ts";
-import { labelsRow } from "../../options/result_rows.ts";
+import { expectationsRow, jsonFileRow, labelsRow, quietRow } from "../../options/result_rows.ts";
 import { row, type Rows, type SettingsOf } from "../../options/row.ts";
-import { file, flag, text } from "../../options/text.ts";
+import { flag } from "../../options/text.ts";
 import { loadRows } from "../load_rows.ts";
 import { multiaddresses } from "./addresses_kind.ts";
 import { mostVerbose } from "./node_log.ts";
@@ -93,14 +93,7 @@ export const nodeRows = {
     category: "Time",
     summary: "at the end, wait at most this long for the last messages",
   }),
-  expectations: row({
-    name: "expect",
-    kind: text,
-    placeholder: "condition",
-    repeatable: true,
-    category: "Results",
-    summary: "exit with 1 unless this holds, as in 'delivery.p99<100ms'; may be repeated",
-  }),
+  expectations: expectationsRow("delivery.p99<100ms"),
   maxLatenessMs: row({
     name: "max-lateness",
     kind: positiveDuration,
@@ -108,20 +101,8 @@ export const nodeRows = {
     category: "Results",
     summary: "bound on the p99 of the broadcaster's own lateness; above it: invalid",
   }),
-  jsonFile: row({
-    name: "json",
-    kind: file,
-    category: "Results",
-    summary: "write the final report here as JSON",
-  }),
-  quiet: row({
-    name: "quiet",
-    short: "q",
-    kind: flag,
-    default: false,
-    category: "Results",
-    summary: "print only the final report",
-  }),
+  jsonFile: jsonFileRow,
+  quiet: quietRow("the final report"),
   labels: labelsRow,
 };
 

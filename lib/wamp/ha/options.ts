@@ -1,5 +1,11 @@
 import { countBetween, rate, size } from "../../options/quantity.ts";
-import { labelsRow, statsAddressRow } from "../../options/result_rows.ts";
+import {
+  expectationsRow,
+  jsonFileRow,
+  labelsRow,
+  quietRow,
+  statsAddressRow,
+} from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
 import { choice, file, flag, text } from "../../options/text.ts";
 
@@ -113,28 +119,9 @@ export const haRows = {
     category: "Load",
     summary: "how messages become bytes",
   }),
-  quiet: row({
-    name: "quiet",
-    short: "q",
-    kind: flag,
-    default: false,
-    category: "Results",
-    summary: "print the report only",
-  }),
-  expectations: row({
-    name: "expect",
-    kind: text,
-    placeholder: "condition",
-    repeatable: true,
-    category: "Results",
-    summary: "exit with 1 unless this holds, as in 'reconnect.p95<500ms'; may be repeated",
-  }),
-  jsonFile: row({
-    name: "json",
-    kind: file,
-    category: "Results",
-    summary: "write the report here as JSON",
-  }),
+  quiet: quietRow("the final report"),
+  expectations: expectationsRow("reconnect.p95<500ms"),
+  jsonFile: jsonFileRow,
   statsAddress: statsAddressRow,
   labels: labelsRow,
 };

@@ -2,7 +2,12 @@ import { UsageError } from "../../errors.ts";
 import { duration, positiveDuration } from "../../options/duration.ts";
 import type { Kind } from "../../options/kind.ts";
 import { count, countBetween, rate, size } from "../../options/quantity.ts";
-import { labelsRow, statsAddressRow } from "../../options/result_rows.ts";
+import {
+  expectationsRow,
+  jsonFileRow,
+  labelsRow,
+  statsAddressRow,
+} from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
 import { choice, file, flag, text } from "../../options/text.ts";
 import { payloadHeadBytes } from "./payload_maker.ts";
@@ -203,14 +208,7 @@ export const probeRows = {
     summary: "a line for each session that joins or is lost",
     conflicts: ["silent"],
   }),
-  expectations: row({
-    name: "expect",
-    kind: text,
-    placeholder: "condition",
-    repeatable: true,
-    category: "Results",
-    summary: "exit with 1 unless this holds, as in 'delivery.p99<100ms'; may be repeated",
-  }),
+  expectations: expectationsRow("delivery.p99<100ms"),
   maxLatenessMs: row({
     name: "max-lateness",
     kind: duration,
@@ -218,12 +216,7 @@ export const probeRows = {
     category: "Results",
     summary: "bound on the p99 of the probe's own lateness; above it: invalid",
   }),
-  jsonFile: row({
-    name: "json",
-    kind: file,
-    category: "Results",
-    summary: "write the final summary here as JSON",
-  }),
+  jsonFile: jsonFileRow,
   statsAddress: statsAddressRow,
   labels: labelsRow,
 };

@@ -2,7 +2,7 @@ import { UsageError } from "../../errors.ts";
 import { duration, positiveDuration } from "../../options/duration.ts";
 import { type Kind, quote } from "../../options/kind.ts";
 import { size } from "../../options/quantity.ts";
-import { statsAddressRow } from "../../options/result_rows.ts";
+import { quietRow, reportEveryRow, statsAddressRow } from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
 import { file, flag } from "../../options/text.ts";
 import { isUri } from "../message/uri.ts";
@@ -164,22 +164,8 @@ export const routerRows = {
     summary: "stop after this long",
     otherwise: "until interrupted",
   }),
-  reportEveryMs: row({
-    name: "report-every",
-    kind: positiveDuration,
-    default: 5000,
-    category: "Results",
-    summary: "time between two lines about sessions and events",
-    conflicts: ["quiet"],
-  }),
-  quiet: row({
-    name: "quiet",
-    short: "q",
-    kind: flag,
-    default: false,
-    category: "Results",
-    summary: "print only the addresses",
-  }),
+  reportEveryMs: reportEveryRow("sessions and events"),
+  quiet: quietRow("the addresses"),
   statsAddress: statsAddressRow,
 };
 
