@@ -201,6 +201,7 @@ function planOf(settings: HaSettings, url: ClientUrl, scenario: Scenario): Probe
     client: 0,
     clients: 1,
     connections: settings.connections,
+    publishingSessions: settings.connections,
     loops: 1,
     ratePerSecond: settings.ratePerSecond,
     stride: 1,

@@ -110,14 +110,21 @@ export const probeRows = {
     kind: count,
     default: 1,
     category: "Load",
-    summary: "sessions of each process, to each URL; each subscribes and publishes",
+    summary: "sessions of each process, to each URL; each subscribes",
+  }),
+  publishers: row({
+    name: "publishers",
+    kind: count,
+    category: "Load",
+    summary: "sessions that publish, dealt out to the processes in turn",
+    otherwise: "all of them",
   }),
   loops: row({
     name: "loops",
     kind: count,
     default: 1,
     category: "Load",
-    summary: "publishers in each session",
+    summary: "publishers in each session that publishes",
   }),
   ratePerSecond: row({
     name: "rate",

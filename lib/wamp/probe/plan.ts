@@ -11,7 +11,9 @@ export interface ProbePlan {
   readonly clients: number;
   /** To each URL. */
   readonly connections: number;
-  /** Publishers of each session. */
+  /** How many sessions publish, of all processes together: dealt out to them in turn. */
+  readonly publishingSessions: number;
+  /** Publishers of each session that publishes. */
   readonly loops: number;
   /** Iterations of each publisher per second. */
   readonly ratePerSecond: number;
@@ -39,9 +41,32 @@ export function sessionsOf({ connections, urls }: Pick<ProbePlan, "connections" 
   return connections * urls.length;
 }
 
+/** Sessions of one process that publish: its first ones. */
+export function publishingSessionsOf(
+  { publishingSessions, clients, client: own }: ProbePlan,
+  client = own,
+): number {
+  return Math.floor((publishingSessions + clients - 1 - client) / clients);
+}
+
 /** Publishers of one process. */
-export function publishersOf(plan: ProbePlan): number {
-  return sessionsOf(plan) * plan.loops;
+export function publishersOf(plan: ProbePlan, client = plan.client): number {
+  return publishingSessionsOf(plan, client) * plan.loops;
+}
+
+/** Publishers of all processes. */
+export function allPublishersOf({ publishingSessions, loops }: ProbePlan): number {
+  return publishingSessions * loops;
+}
+
+/**
+ * The share of the time between two iterations after which a publisher of this process begins, so that
+ * all publishers are spread evenly over it.
+ */
+export function phaseOf(plan: ProbePlan, publisher: number): number {
+  const { client, clients, loops, publishingSessions } = plan;
+  const session = Math.floor(publisher / loops) * clients + client;
+  return ((publisher % loops) * publishingSessions + session) / allPublishersOf(plan);
 }
 
 /**

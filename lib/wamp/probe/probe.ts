@@ -21,10 +21,17 @@ export function publisherRows(
   totals: readonly PublisherTotal[],
   receipts: readonly (readonly PublisherReceipts[])[],
 ): PublisherRow[] {
-  const perClient = publishersOf(plan);
+  const names = Array.from(
+    { length: plan.clients },
+    (_, client) =>
+      Array.from(
+        { length: publishersOf(plan, client) },
+        (_, own) => publisherName(plan, client, own),
+      ),
+  ).flat();
   return totals.map(({ published, unacknowledged }, publisher) => {
     const row: PublisherRow = {
-      name: publisherName(plan, Math.floor(publisher / perClient), publisher % perClient),
+      name: names[publisher]!,
       published,
       acknowledged: published - unacknowledged.length,
       received: 0,

@@ -12,7 +12,15 @@ import type { EventFields, EventScanner } from "./event_scanner.ts";
 import { JsonEventScanner } from "./json_event_scanner.ts";
 import { MsgpackEventScanner } from "./msgpack_event_scanner.ts";
 import { PayloadMaker } from "./payload_maker.ts";
-import { type ProbePlan, publisherName, publishersOf, sessionsOf, topic } from "./plan.ts";
+import {
+  allPublishersOf,
+  phaseOf,
+  type ProbePlan,
+  publisherName,
+  publishersOf,
+  sessionsOf,
+  topic,
+} from "./plan.ts";
 import { PublisherNames } from "./publisher_names.ts";
 import { requestKinds } from "./request_ring.ts";
 import { Requests } from "./requests.ts";
@@ -76,7 +84,7 @@ export class ProbeLoad {
     this.#handlers = handlers;
     this.#intervalNs = 1e9 / plan.ratePerSecond;
     this.#perIteration = plan.stride * (1 + plan.procedures.length);
-    this.book = new CounterBook(sessionsOf(plan), publishers * plan.clients);
+    this.book = new CounterBook(sessionsOf(plan), allPublishersOf(plan));
     this.requests = new Requests(
       plan,
       this.#perIteration,
@@ -102,12 +110,9 @@ export class ProbeLoad {
 
   /** The plan begins (clock time). */
   begin(atNs: number): void {
-    const { client, clients, durationMs } = this.#plan;
-    const publishers = this.#dueNs.length;
-    this.#endNs = atNs + durationMs * 1e6;
-    for (let publisher = 0; publisher < publishers; publisher++) {
-      const place = publisher * clients + client;
-      const dueNs = atNs + (place / (publishers * clients)) * this.#intervalNs;
+    this.#endNs = atNs + this.#plan.durationMs * 1e6;
+    for (let publisher = 0; publisher < this.#dueNs.length; publisher++) {
+      const dueNs = atNs + phaseOf(this.#plan, publisher) * this.#intervalNs;
       this.#dueNs[publisher] = dueNs;
       this.#heap.push(publisher, dueNs);
     }

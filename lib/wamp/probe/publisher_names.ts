@@ -1,4 +1,4 @@
-import { type ProbePlan, publishersOf, sessionsOf } from "./plan.ts";
+import { type ProbePlan, publishersOf, publishingSessionsOf } from "./plan.ts";
 
 const dot = 0x2e;
 const zero = 0x30;
@@ -7,17 +7,23 @@ const zero = 0x30;
 export class PublisherNames {
   readonly #prefix: Uint8Array;
   readonly #clients: number;
-  readonly #sessions: number;
   readonly #loops: number;
-  readonly #perClient: number;
+  /** By process: its sessions that publish, and its first publisher. */
+  readonly #sessions: Uint32Array;
+  readonly #first: Uint32Array;
   #at = 0;
 
   constructor(plan: ProbePlan) {
     this.#prefix = new TextEncoder().encode(`${plan.logname}.`);
     this.#clients = plan.clients;
-    this.#sessions = sessionsOf(plan);
     this.#loops = plan.loops;
-    this.#perClient = publishersOf(plan);
+    this.#sessions = new Uint32Array(plan.clients);
+    this.#first = new Uint32Array(plan.clients);
+    for (let client = 0, first = 0; client < plan.clients; client++) {
+      this.#sessions[client] = publishingSessionsOf(plan, client);
+      this.#first[client] = first;
+      first += publishersOf(plan, client);
+    }
   }
 
   /** @returns -1: it is none of this run's. */
@@ -29,8 +35,8 @@ export class PublisherNames {
     const session = this.#number(bytes, end, dot);
     const loop = this.#number(bytes, end, -1);
     const isKnown = client >= 0 && client < this.#clients && session >= 0 &&
-      session < this.#sessions && loop >= 0 && loop < this.#loops;
-    return isKnown ? client * this.#perClient + session * this.#loops + loop : -1;
+      session < this.#sessions[client]! && loop >= 0 && loop < this.#loops;
+    return isKnown ? this.#first[client]! + session * this.#loops + loop : -1;
   }
 
   /** A number that ends before this character, or with the name. */

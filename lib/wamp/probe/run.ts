@@ -1,4 +1,4 @@
-import type { ExitCode } from "../../errors.ts";
+import { type ExitCode, UsageError } from "../../errors.ts";
 import { ensureFds } from "../../host/limits.ts";
 import type { CommandLine } from "../../options/command_line.ts";
 import { serveStats, type StatsServer } from "../../report/http.ts";
@@ -6,6 +6,7 @@ import type { Io } from "../../report/io.ts";
 import { openOutput } from "../../report/output.ts";
 import { identityOf } from "../../report/run_identity.ts";
 import { parseExpectationOf } from "../../stats/expectations.ts";
+import { formatCount } from "../../stats/figures.ts";
 import { targetsOf } from "../transport/targets.ts";
 import { probeMetrics } from "./metrics.ts";
 import type { ProbeSettings } from "./options.ts";
@@ -67,14 +68,16 @@ export async function run(
 
 function planOf(settings: ProbeSettings): ProbePlan {
   const { serializer, calls, nodes } = settings;
+  const urls = targetsOf(settings);
   return {
-    urls: targetsOf(settings),
+    urls,
     realm: settings.realm,
     serializer,
     isBatched: settings.batched,
     client: 0,
     clients: settings.clients,
     connections: settings.connections,
+    publishingSessions: publishingSessions(settings, urls.length),
     loops: settings.loops,
     ratePerSecond: settings.ratePerSecond,
     stride: settings.stride,
@@ -86,6 +89,19 @@ function planOf(settings: ProbeSettings): ProbePlan {
     logname: settings.logname,
     runTag: crypto.getRandomValues(new Uint32Array(1))[0]!,
   };
+}
+
+/** @throws {UsageError} more sessions are to publish than there are. */
+function publishingSessions(settings: ProbeSettings, urls: number): number {
+  const sessions = settings.clients * settings.connections * urls;
+  const { publishers = sessions } = settings;
+  if (publishers <= sessions) return publishers;
+  throw new UsageError(
+    `--publishers ${publishers} is more than the ${
+      formatCount(sessions)
+    } sessions that there are; ` +
+      "write a smaller one, or more --connections",
+  );
 }
 
 function sessionNotes(note: (line: string) => void) {

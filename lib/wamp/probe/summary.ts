@@ -43,7 +43,8 @@ function title(snapshot: ProbeSnapshot): string[] {
     ...labelled(
       "load",
       `realm ${realm}, ${subprotocol}, ${formatBytes(payloadBytes)}, ` +
-        `${formatCount(snapshot.publishers)} publishers in ${formatCount(clients)} ` +
+        `${formatCount(snapshot.publishers)} ` +
+        `${snapshot.publishers === 1 ? "publisher" : "publishers"} in ${formatCount(clients)} ` +
         `${clients === 1 ? "process" : "processes"}, ` +
         `${isOpenLoop ? "open loop" : "each after its answers"}, ` +
         `${

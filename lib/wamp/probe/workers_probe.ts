@@ -167,8 +167,9 @@ export class WorkersProbe implements Probe {
 
   #totals(): PublisherTotal[] {
     const nothing = { published: 0, unacknowledged: new Float64Array(0) };
-    const ofNobody = () => Array.from({ length: publishersOf(this.#plan) }, () => nothing);
-    return this.#parts.flatMap(({ totals }) => totals ?? ofNobody());
+    return this.#parts.flatMap(({ totals }, client) =>
+      totals ?? Array.from({ length: publishersOf(this.#plan, client) }, () => nothing)
+    );
   }
 
   #tellPublished(): void {

@@ -48,7 +48,7 @@ for (const serializer of serializers) {
   test(`EventScanner.scan() reads ${serializer.name} as the decoder does`, () => {
     for (const event of events) {
       const bytes = bytesOf(serializer.encode(event));
-      assert.equal(scanner.scan(bytes), true, JSON.stringify(event).slice(0, 200));
+      assert.equal(scanner.scan(bytes), true, JSON.stringify(event.slice(0, 4)));
       const { name, ...expected } = readEvent(serializer.decode(bytes) as unknown as Event)!;
       const { isForwarded, loop, counter, payloadBytes, timeHigh, timeLow, tag } = scanner;
       assert.deepEqual(

@@ -70,6 +70,37 @@ test("wamp probe in several processes calls what wamp backend has registered", a
   });
 }, 20_000);
 
+test("wamp probe --publishers lets that many sessions publish, and all subscribe", async () => {
+  await withRouter(async ({ ws, rs }) => {
+    const outcome = await probe({
+      urls: [ws, rs],
+      clients: 3,
+      connections: 2,
+      publishers: 4,
+      loops: 2,
+      stride: 3,
+      expectations: ["events.lost==0"],
+    });
+    assert.equal(outcome.exitCode, exitCodes.ok, outcome.io.outLines.join("\n"));
+    assertComplete(outcome, 12);
+    const { sessions, publishers, publisherRows, requestedRate } = outcome.snapshot;
+    assert.deepEqual([sessions.opened, publishers, requestedRate], [12, 8, 8 * 10 * 3]);
+    assert.deepEqual(
+      publisherRows.map(({ name }) => name),
+      ["0.0.0", "0.0.1", "0.1.0", "0.1.1", "1.0.0", "1.0.1", "2.0.0", "2.0.1"]
+        .map((numbers) => `client0.${numbers}`),
+    );
+    for (const { published } of publisherRows) assert.ok(published > 0);
+  });
+});
+
+test("wamp probe --publishers wants no more publishers than there are sessions", async () => {
+  await assert.rejects(
+    probe({ urls: ["ws://127.0.0.1:1/ws"], clients: 2, publishers: 9 }),
+    /--publishers 9 is more than the 8 sessions that there are/,
+  );
+});
+
 test("wamp probe counts calls that nobody answers as failed", async () => {
   await withRouter(async ({ ws }) => {
     const { snapshot, exitCode } = await probe({
