@@ -41,8 +41,11 @@ const cases: readonly Case[] = [
     hasCalls: true,
   },
   {
-    name: "320 sessions in one process, rate 4.4: 450,560 events/s",
-    args: ["--connections", "320", "--rate", "4.4"],
+    // In one process: eight cost the two cores twice as much, and leave the router too little.
+    name: "1 publisher to 320 subscribers: 451,200 events/s",
+    args: ["--connections", "320", "--publishers", "1", "--rate", "1410", "--open-loop"],
+    // What comes late comes all the same: only with its delivery time is the rate one that was held.
+    goals: { perSecond: 450_000, deliveryP99Ns: 100e6 },
   },
 ];
 
