@@ -1,3 +1,4 @@
+import { duration } from "../options/duration.ts";
 import { milliseconds, seconds } from "../options/plain_number.ts";
 import { countBetween, size } from "../options/quantity.ts";
 import { row } from "../options/row.ts";
@@ -6,6 +7,16 @@ import { modes } from "./mode.ts";
 import { networkProtocols } from "./network/network.ts";
 
 const explores = ["mode=explore"];
+
+/** Of a node and of a whole network. */
+export const warmupRow = row({
+  name: "warmup",
+  kind: duration,
+  default: 0,
+  category: "Time",
+  summary: "broadcast this long first: counted, but not in times and CPU use",
+  conflicts: explores,
+});
 
 /** What a network of nodes is to carry, and how; the same for a node and for a whole network. */
 export const loadRows = {

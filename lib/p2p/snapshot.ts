@@ -12,10 +12,13 @@ import {
 } from "./network/network.ts";
 
 /**
- * `connecting`: nothing is due yet; `running`: the plan goes on; `cool-down`: between two trials of
- * `explore`; `draining`: the plan is over and the last messages are awaited.
+ * `connecting`: nothing is due yet; `warmup`: messages are sent and not timed; `running`: the plan goes
+ * on; `cool-down`: between two trials of `explore`; `draining`: the plan is over and the last messages
+ * are awaited.
  */
-export const nodePhases = ["connecting", "running", "cool-down", "draining", "done"] as const;
+export const nodePhases = [
+  ...["connecting", "warmup", "running", "cool-down", "draining", "done"] as const,
+] as const;
 
 export type NodePhase = (typeof nodePhases)[number];
 
@@ -167,7 +170,7 @@ export interface ExploreProgress {
   readonly trials: ExploreTrial[];
 }
 
-/** CPU use while the plan went on. */
+/** CPU use while the plan went on, without its warm-up. */
 export interface RunningUsage {
   seconds: number;
   /** CPU time divided by time; 1 is one core. */
@@ -194,6 +197,8 @@ export interface NodeSnapshot {
   messageBytes: number;
   heartbeatMs: number;
   phase: NodePhase;
+  /** The node's own warm-up: what is due in it is counted, and not timed. */
+  readonly warmupMs: number;
   elapsedMs: number;
   interrupted: boolean;
   broadcast: BroadcastCounts;

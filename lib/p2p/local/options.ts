@@ -10,7 +10,7 @@ import {
 } from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
 import { file } from "../../options/text.ts";
-import { loadRows } from "../load_rows.ts";
+import { loadRows, warmupRow } from "../load_rows.ts";
 import { nodeIds } from "./node_ids.ts";
 import { protocolList } from "./protocol_list.ts";
 
@@ -55,14 +55,7 @@ export const localRows = {
     otherwise: "node 0",
     requires: ["mode=one", "mode=explore"],
   }),
-  warmupMs: row({
-    name: "warmup",
-    kind: duration,
-    default: 0,
-    category: "Time",
-    summary: "broadcast this long before that: counted, but not in times and CPU use",
-    conflicts: ["mode=explore"],
-  }),
+  warmupMs: warmupRow,
   durationMs: row({
     name: "duration",
     short: "t",

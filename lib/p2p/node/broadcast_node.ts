@@ -8,11 +8,11 @@ import { explorePlan } from "../explore_plan.ts";
 import { MessageReceiver } from "../message_receiver.ts";
 import { largestMessageBytes } from "../message_sizes.ts";
 import { NodeDurations } from "../metrics/node_durations.ts";
-import { isBroadcasting, turnOf } from "../mode.ts";
 import type { StartNetwork } from "../network/network.ts";
 import { startNetwork } from "../network/start.ts";
 import type { NodeHistograms, NodePhase, NodeSnapshot, PeerCounts } from "../snapshot.ts";
 import { WallClock } from "../wall_clock.ts";
+import { BroadcastPlan } from "./broadcast_plan.ts";
 import { ExploreRun } from "./explore_run.ts";
 import { NodeNetwork } from "./node_network.ts";
 import type { NodeObserver } from "./node_observer.ts";
@@ -24,8 +24,6 @@ import { UsageMeter } from "./usage_meter.ts";
 const pollMs = 10;
 /** The clock is anchored, and peers are counted, so often. */
 const upkeepMs = 1_000;
-/** How long after the end of a turn in `rr` its last messages are still sent, late. */
-const catchUpNs = 100e6;
 
 /** One peer of a broadcast benchmark: its network, what it broadcasts and what it receives. */
 export class BroadcastNode implements RunningNode {
@@ -40,16 +38,13 @@ export class BroadcastNode implements RunningNode {
   private readonly pacer: BroadcastPacer;
   private readonly usage = new UsageMeter();
   private readonly explore: ExploreRun | undefined;
-  private readonly broadcasts: boolean;
+  private readonly plan: BroadcastPlan;
   private phase: NodePhase = "connecting";
   private doneNs = Infinity;
   private resets = 0;
   private isFinishing = false;
   private connecting: ReturnType<typeof setInterval> | undefined;
-  private warmup: ReturnType<typeof setTimeout> | undefined;
   private upkeep: ReturnType<typeof setInterval> | undefined;
-  private turnEndNs = Infinity;
-  private planEndNs = Infinity;
   /** Those at the end of the plan, for a report of the whole run: others end a little earlier. */
   private peersAtEnd: PeerCounts | undefined;
 
@@ -87,7 +82,6 @@ export class BroadcastNode implements RunningNode {
     const exploreClock = isExploring
       ? new ExploreClock(settings.explore, settings.originSeconds)
       : undefined;
-    this.broadcasts = isBroadcasting(mode, nodeId, broadcaster);
     this.network = new NodeNetwork(
       {
         ...settings,
@@ -118,8 +112,13 @@ export class BroadcastNode implements RunningNode {
       observer,
       exploreClock,
     });
-    this.measureFrom(settings.measuredFromNs ?? -Infinity);
-    this.pacer = new BroadcastPacer((atNs) => this.step(atNs));
+    this.plan = new BroadcastPlan(settings, {
+      clock,
+      broadcaster: this.broadcaster,
+      receiver: this.receiver,
+      usage: this.usage,
+    });
+    this.pacer = new BroadcastPacer((atNs) => this.plan.step(atNs));
     if (exploreClock !== undefined && broadcaster !== undefined) {
       this.explore = new ExploreRun({
         plan: explorePlan(settings.explore, largestMessageBytes(protocol)),
@@ -177,7 +176,7 @@ export class BroadcastNode implements RunningNode {
 
   isConnected(): boolean {
     const { connected, reachable } = this.network.peers();
-    const reached = this.broadcasts ? Math.min(connected, reachable) : connected;
+    const reached = this.plan.broadcasts ? Math.min(connected, reachable) : connected;
     return reached >= this.settings.numNodes - 1 && this.network.isSettled();
   }
 
@@ -198,50 +197,12 @@ export class BroadcastNode implements RunningNode {
     }, pollMs);
   }
 
-  private measureFrom(wallNs: number): void {
-    this.broadcaster.measuredFromNs = wallNs;
-    this.receiver.measuredFromNs = wallNs;
-  }
-
-  begin(
-    atNs: number = this.clock.nowNs(),
-    untilNs = Infinity,
-    measuredFromNs = this.settings.measuredFromNs ?? -Infinity,
-  ): void {
+  begin(atNs: number = this.clock.nowNs(), untilNs = Infinity, measuredFromNs?: number): void {
     clearInterval(this.connecting);
     if (this.phase !== "connecting" || this.explore !== undefined) return;
     this.phase = "running";
-    this.measureFrom(measuredFromNs);
-    const warmupMs = (measuredFromNs - this.clock.nowNs()) / 1e6;
-    if (warmupMs > 0) this.warmup = setTimeout(() => this.usage.start(), warmupMs);
-    else this.usage.start();
-    if (!this.broadcasts) return;
-    const { clock } = this;
-    // Half a microsecond before: rounding must not let the first message after it in.
-    if (untilNs < Infinity) this.planEndNs = clock.toMonotonic(untilNs) - 500;
-    if (this.settings.mode === "rr") this.planTurn(atNs);
-    else this.broadcaster.plan({ startNs: clock.toMonotonic(atNs), endNs: this.planEndNs });
+    this.plan.begin(atNs, untilNs, measuredFromNs);
     this.pacer.wake();
-  }
-
-  /** Plans the turn that goes on, from then on, or the next one. */
-  private planTurn(fromNs: number): void {
-    const { nodeId, originSeconds } = this.settings;
-    const turn = turnOf(nodeId, fromNs, originSeconds, this.settings);
-    const startNs = this.clock.toMonotonic(Math.max(turn.startNs, fromNs));
-    const endNs = this.clock.toMonotonic(turn.endNs);
-    this.turnEndNs = endNs;
-    this.broadcaster.plan({ startNs, endNs: Math.min(endNs, this.planEndNs) });
-  }
-
-  private step(atNs: number): number {
-    const nextNs = this.broadcaster.step(atNs);
-    if (this.settings.mode !== "rr" || this.isFinishing) return nextNs;
-    const isOver = nextNs === Infinity || atNs > this.turnEndNs + catchUpNs;
-    if (!isOver) return nextNs;
-    // Half a microsecond past the end: rounding must not give the turn that is over again.
-    this.planTurn(Math.max(this.clock.atMonotonic(this.turnEndNs) + 500, this.clock.nowNs()));
-    return this.broadcaster.nextNs;
   }
 
   private async reset(messageBytes: number, nextTrial: number): Promise<void> {
@@ -272,7 +233,8 @@ export class BroadcastNode implements RunningNode {
       broadcaster: settings.broadcaster,
       messageBytes: combination?.messageBytes ?? settings.messageBytes,
       heartbeatMs: combination?.heartbeatMs ?? settings.heartbeatMs,
-      phase: this.phase,
+      phase: this.phase === "running" && this.plan.isWarmingUp ? "warmup" : this.phase,
+      warmupMs: settings.warmupMs ?? 0,
       elapsedMs: (atNs - this.startNs) / 1e6,
       interrupted: false,
       broadcast: this.broadcaster.totalCounts(atNs),
@@ -311,7 +273,7 @@ export class BroadcastNode implements RunningNode {
     if (this.isFinishing) return;
     this.isFinishing = true;
     clearInterval(this.connecting);
-    clearTimeout(this.warmup);
+    this.plan.end();
     this.explore?.end();
     const endNs = nowNs();
     this.broadcaster.end(endNs);
@@ -334,7 +296,7 @@ export class BroadcastNode implements RunningNode {
     this.isFinishing = true;
     clearInterval(this.connecting);
     clearInterval(this.upkeep);
-    clearTimeout(this.warmup);
+    this.plan.end();
     this.explore?.end();
     this.pacer.stop();
     this.usage.end();

@@ -34,9 +34,11 @@ export interface BroadcastNodeSettings {
    * `connectTimeoutMs` with those that can be; `told`: when {@linkcode RunningNode.begin} is called.
    */
   readonly begin: "connected" | "told";
+  /** Messages due so long after the node's begin are counted, and not timed; 0 when left out. */
+  readonly warmupMs?: number;
   /**
-   * Messages due before are counted, and not timed; in nanoseconds since the origin. `begin` may say
-   * another. By default all are timed.
+   * The same for nodes that are to agree on the instant, in nanoseconds since the origin; `begin` may
+   * say another. By default all are timed.
    */
   readonly measuredFromNs?: number;
   readonly connectTimeoutMs: number;

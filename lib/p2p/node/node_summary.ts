@@ -73,6 +73,7 @@ function title(snapshot: NodeSnapshot): string[] {
     ...labelled(
       "time",
       `${formatElapsed(running.seconds * 1000)} of ${formatElapsed(snapshot.elapsedMs)}` +
+        warmupText(snapshot) +
         (snapshot.interrupted ? ", interrupted" : ""),
     ),
     ...labelled(
@@ -87,6 +88,11 @@ function title(snapshot: NodeSnapshot): string[] {
   ];
 }
 
+function warmupText({ warmupMs, running }: NodeSnapshot): string {
+  if (warmupMs === 0) return "";
+  return `, ${running.seconds > 0 ? "after" : "ended in"} ${formatElapsed(warmupMs)} of warm-up`;
+}
+
 function broadcast(snapshot: NodeSnapshot): string[] {
   const { broadcast, running, nodeId, mode, broadcaster } = snapshot;
   const { due, sent, queued } = broadcast;
@@ -99,8 +105,10 @@ function broadcast(snapshot: NodeSnapshot): string[] {
   const rows: [string, string, string, string][] = [["messages due", formatCount(due), "", ""]];
   const add = (label: string, count: number, remark: string) =>
     rows.push([label, formatCount(count), formatShare(count / due), remark]);
-  // In explore the rate is another in each trial.
-  add("  sent", sent, mode === "explore" ? "" : formatRate(sent / running.seconds));
+  // In explore the rate is another in each trial; where the run ended in its warm-up, nobody timed it.
+  const isTimed = mode !== "explore" && running.seconds > 0;
+  const seconds = snapshot.warmupMs / 1000 + running.seconds;
+  add("  sent", sent, isTimed ? formatRate(sent / seconds) : "");
   const dropped = totalDropped(broadcast);
   const reasons = broadcastDropReasons.filter((reason) => broadcast.dropped[reason] > 0)
     .map((reason) => `${formatCount(broadcast.dropped[reason])} ${reason}`);

@@ -1,5 +1,11 @@
 import { evaluate, type Expectation } from "../../stats/expectations.ts";
-import { formatCores, formatCount, formatDuration, formatShare } from "../../stats/figures.ts";
+import {
+  formatCores,
+  formatCount,
+  formatDuration,
+  formatElapsed,
+  formatShare,
+} from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { missedExpectations } from "../../stats/verdict.ts";
 import { isBroadcasting } from "../mode.ts";
@@ -28,6 +34,8 @@ export function judgeNode(
     ? []
     : [...missedPlan(snapshot), ...lateBroadcaster(snapshot, maxLatenessP99Ns)];
   if (faults.length > 0) faults.push(...cpuEvidence(snapshot));
+  const untimed = endedInWarmup(snapshot);
+  if (!snapshot.interrupted) faults.push(...untimed);
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
   return {
@@ -45,6 +53,7 @@ export function judgeNode(
         ]
         : faults),
       ...missed,
+      ...(snapshot.interrupted ? untimed : []),
       ...(isAlone ? [] : [...missingPeers(snapshot), ...restarts(snapshot), ...clock(snapshot)]),
     ],
     expectations: results,
@@ -74,6 +83,13 @@ function missedPlan(
   return [
     `The broadcaster did not keep its plan: of ${formatCount(due)} messages due, ` +
     `${formatCount(sent)} (${formatShare(sent / due)}) were sent; dropped: ${reasons.join(", ")}.`,
+  ];
+}
+
+function endedInWarmup({ warmupMs, running, broadcast, received }: NodeSnapshot): string[] {
+  if (warmupMs === 0 || running.seconds > 0 || broadcast.due + received.messages === 0) return [];
+  return [
+    `No time was measured: the run ended in its warm-up of ${formatElapsed(warmupMs)}.`,
   ];
 }
 

@@ -41,7 +41,8 @@ export class NodeWatch {
     const before = last?.peers.connected ?? 0;
     if (peers.connected === before) return;
     const text = `${peers.connected} of ${numNodes - 1} peers are connected`;
-    const isLoss = peers.connected < before && phase === "running" && resets === last?.resets;
+    const isBroadcasting = phase === "running" || phase === "warmup";
+    const isLoss = peers.connected < before && isBroadcasting && resets === last?.resets;
     this.log.tell(isLoss ? "warn" : "info", text);
   }
 

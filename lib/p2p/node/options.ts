@@ -4,7 +4,7 @@ import { countBetween } from "../../options/quantity.ts";
 import { expectationsRow, jsonFileRow, labelsRow, quietRow } from "../../options/result_rows.ts";
 import { row, type Rows, type SettingsOf } from "../../options/row.ts";
 import { flag } from "../../options/text.ts";
-import { loadRows } from "../load_rows.ts";
+import { loadRows, warmupRow } from "../load_rows.ts";
 import { multiaddresses } from "./addresses_kind.ts";
 import { mostVerbose } from "./node_log.ts";
 
@@ -78,6 +78,7 @@ const sharedRows = inCapitals({
 /** Options of `holdfast p2p node`. */
 export const nodeRows = {
   ...sharedRows,
+  warmupMs: warmupRow,
   connectTimeoutMs: row({
     name: "connect-timeout",
     kind: positiveDuration,

@@ -1,5 +1,6 @@
 import { type ExitCode, exitCodes, messageOf, UsageError } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
+import { formatDuration } from "../../options/duration.ts";
 import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
 import { openOutput, type Output } from "../../report/output.ts";
@@ -99,6 +100,12 @@ function settingsOf(
     );
   }
   if (mode !== "explore") requireMessageSize(messageBytes, protocol);
+  if (settings.warmupMs >= settings.timeoutSeconds * 1000) {
+    throw new UsageError(
+      `--warmup ${formatDuration(settings.warmupMs)} is not over before --timeout ` +
+        `${settings.timeoutSeconds} (seconds): nothing would be timed; make it shorter`,
+    );
+  }
   return {
     run: identityOf(commandLine),
     nodeId,
@@ -123,6 +130,7 @@ function settingsOf(
     bufferSize: settings.bufferSize,
     originSeconds: Math.floor(Date.now() / 1000),
     begin: "connected",
+    warmupMs: settings.warmupMs,
     connectTimeoutMs: settings.connectTimeoutMs,
     drainMs: settings.drainMs,
     note,

@@ -31,6 +31,7 @@ export function idleNode(changes: Partial<NodeSnapshot> = {}): NodeSnapshot {
     messageBytes: 1024,
     heartbeatMs: 2.5,
     phase: "connecting",
+    warmupMs: 0,
     elapsedMs: 1500,
     interrupted: false,
     broadcast: emptyBroadcastCounts(),

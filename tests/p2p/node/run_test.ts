@@ -44,6 +44,7 @@ test("run() refuses what makes no sense, before anything begins", async () => {
     [{ quic: true, bootstrap: ["/ip4/127.0.0.1/udp/1/quic-v1"] }, /QUIC/],
     [{ mode: "explore", broadcaster: 0, minThroughput: 1e12 }, /nothing to try/],
     [{ expectations: ["delivery.p98.x<1ms"] }, /unknown metric/],
+    [{ warmupMs: 2000, timeoutSeconds: 2 }, /--warmup 2s is not over before --timeout 2 /],
   ];
   for (const [changes, message] of wrong) {
     await assert.rejects(
@@ -98,6 +99,31 @@ test("run() reports in full when it is interrupted", async () => {
   assert.equal(json.interrupted, true);
   assert.equal(json.phase, "done");
   assert.ok(json.broadcast.due > 10);
+});
+
+test("run() counts what is due in --warmup, and does not time it", async () => {
+  using directory = new Directory();
+  const jsonFile = join(directory.path, "node.json");
+  const { out } = await runNode({
+    ...{ heartbeatMs: 5, warmupMs: 400, timeoutSeconds: 1.2, jsonFile, expectations: [] },
+    ...{ maxLatenessMs: 30_000 },
+  });
+  assert.match(out, /, after 0\.4 s of warm-up/);
+  const { warmupMs, broadcast, histograms, running } = JSON.parse(readFileSync(jsonFile, "utf8"));
+  assert.equal(warmupMs, 400);
+  // Message k is due k heartbeats after the begin, so those of the warm-up are the first 80.
+  assert.equal(broadcast.due - histograms.lateness.count, 80);
+  assert.ok(histograms.lateness.count > 0);
+  assert.ok(running.seconds > 0 && running.seconds < 1, `${running.seconds} s`);
+});
+
+test("run() says so where it ends in its warm-up", async () => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 400);
+  const { exitCode, out } = await runNode({ heartbeatMs: 5, warmupMs: 60_000 }, controller.signal);
+  assert.equal(exitCode, exitCodes.interrupted);
+  assert.match(out, /, ended in \S+ (s|min) of warm-up, interrupted/);
+  assert.match(out, /No time was measured: the run ended in its warm-up of/);
 });
 
 test("nodeRows have the variables of the benchmark, without a prefix", () => {
