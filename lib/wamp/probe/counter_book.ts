@@ -1,3 +1,5 @@
+import { type Hole, Holes } from "./holes.ts";
+
 /** What a subscriber got from a publisher, over all subscribers of this process. */
 export interface PublisherReceipts {
   /** Each publication once. */
@@ -20,32 +22,22 @@ export interface PublisherTotal {
   readonly unacknowledged: Float64Array;
 }
 
-/** One range of counters that have not come, from the first to before the last. */
-interface Hole {
-  from: number;
-  to: number;
-}
-
 /** `next` of a pair of which nothing has come since the subscriber is subscribed again. */
 const unknown = 0xffff_ffff;
-/** More holes than these are only counted: memory stays bounded whatever a router drops. */
-const mostHoles = 2 ** 20;
-
-const noHoles: readonly Hole[] = [];
-
 /**
  * What every subscriber of this process has of every publisher: each publication has a number, counted
  * by its publisher from 0, and each pair of subscriber and publisher knows which one comes next and
  * which ones are missing. So every event is known to be new, overtaken or a duplicate, exactly.
  *
- * A pair costs 4 bytes, and a publisher 32; a hole about 100 bytes while it is open.
+ * A pair costs 4 bytes, and a publisher 32, beside the holes.
  */
 export class CounterBook {
   readonly #publishers: number;
   readonly #next: Uint32Array;
   /** By pair: subscriber · publishers + publisher. */
-  readonly #holes = new Map<number, Hole[]>();
-  #holeCount = 0;
+  readonly #holes = new Holes();
+  /** What was published while the subscriber was away: it may still come, late. */
+  readonly #awayHoles = new Holes();
   /** Counters in holes that there was no room for. */
   readonly #unlisted: Float64Array;
   readonly #received: Float64Array;
@@ -87,12 +79,19 @@ export class CounterBook {
     const before = next === unknown ? this.#nextBefore(pair, publisher) : -1;
     if (before >= 0 && counter >= before) {
       this.#next[pair] = counter + 1;
+      if (counter > before) this.#awayHoles.add(pair, before, counter);
       this.#missedAway[publisher]! += counter - before;
       totals.missedAway += counter - before;
     } else if (before < 0 && counter > next) {
       this.#open(pair, next, counter);
       this.#next[pair] = counter + 1;
-    } else if (this.#fill(pair, counter)) {
+    } else if (this.#holes.fill(pair, counter)) {
+      this.#missing--;
+      this.#outOfOrder[publisher]!++;
+      totals.outOfOrder++;
+    } else if (this.#awayHoles.fill(pair, counter)) {
+      this.#missedAway[publisher]!--;
+      totals.missedAway--;
       this.#outOfOrder[publisher]!++;
       totals.outOfOrder++;
     } else {
@@ -196,7 +195,7 @@ export class CounterBook {
 
   /** Where a subscriber that was connected lacks publications; also those not acknowledged. */
   #lostRanges(pair: number, { published }: PublisherTotal): readonly Hole[] {
-    const holes = this.#holes.get(pair) ?? noHoles;
+    const holes = this.#holes.of(pair);
     const next = this.#next[pair]!;
     const subscriber = Math.floor(pair / this.#publishers);
     if (next === unknown || next >= published || this.#isAway[subscriber] === 1) return holes;
@@ -242,36 +241,7 @@ export class CounterBook {
 
   #open(pair: number, from: number, to: number): void {
     this.#missing += to - from;
-    if (this.#holeCount >= mostHoles) {
-      this.#unlisted[pair % this.#publishers]! += to - from;
-      return;
-    }
-    this.#holeCount++;
-    const holes = this.#holes.get(pair);
-    if (holes === undefined) this.#holes.set(pair, [{ from, to }]);
-    else holes.push({ from, to });
-  }
-
-  /** Takes a counter out of the holes; returns whether it was in one. */
-  #fill(pair: number, counter: number): boolean {
-    const holes = this.#holes.get(pair);
-    if (holes === undefined) return false;
-    const index = holes.findIndex(({ from, to }) => counter >= from && counter < to);
-    if (index < 0) return false;
-    const hole = holes[index]!;
-    this.#missing--;
-    if (counter === hole.from) hole.from++;
-    else if (counter === hole.to - 1) hole.to--;
-    else {
-      this.#holeCount++;
-      holes.splice(index + 1, 0, { from: counter + 1, to: hole.to });
-      hole.to = counter;
-    }
-    if (hole.from < hole.to) return true;
-    this.#holeCount--;
-    holes.splice(index, 1);
-    if (holes.length === 0) this.#holes.delete(pair);
-    return true;
+    if (!this.#holes.add(pair, from, to)) this.#unlisted[pair % this.#publishers]! += to - from;
   }
 }
 

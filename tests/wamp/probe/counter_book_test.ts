@@ -58,6 +58,18 @@ test("CounterBook keeps what a subscriber missed while it was away from what it 
   assert.deepEqual(third, { received: 0, outOfOrder: 0, duplicated: 0, missedAway: 0, lost: 0 });
 });
 
+test("CounterBook takes what was published during an absence and comes late for out of order", () => {
+  const book = new CounterBook(1, 1);
+  feed(book, [0, 1]);
+  book.away(0);
+  book.back(0);
+  assert.deepEqual(feed(book, [6, 3, 3, 7, 4, 1]), [true, true, false, true, true, false]);
+  assert.deepEqual(book.totals, { received: 6, outOfOrder: 2, duplicated: 2, missedAway: 2 });
+  assert.deepEqual(book.settle([total(8)]), [
+    { received: 6, outOfOrder: 2, duplicated: 2, missedAway: 2, lost: 0 },
+  ]);
+});
+
 test("CounterBook holds several absences, and one that lasts until the end", () => {
   const book = new CounterBook(1, 1);
   feed(book, [0, 1]);
