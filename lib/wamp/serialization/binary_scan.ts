@@ -8,10 +8,17 @@ import { maxDepth } from "./portable.ts";
 export class ByteCursor {
   bytes: Buffer = Buffer.alloc(0);
   at = 0;
+  /**
+   * Whether what is passed over is to be decoded. Then extensions that stand for anything but their own
+   * content are refused: a decoder that follows references makes of some hundred bytes a value that
+   * nobody can walk through, and one that keeps definitions mixes one peer's with another's.
+   */
+  isForDecoding = false;
   /** Values that are still to come, for each level of nesting. */
   readonly left = new Float64Array(maxDepth + 1);
 
-  begin(bytes: Uint8Array): void {
+  begin(bytes: Uint8Array, isForDecoding: boolean): void {
+    this.isForDecoding = isForDecoding;
     this.bytes = bytes instanceof Buffer
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -23,6 +23,9 @@ export interface BinaryFormat {
   kindOf(byte: number): "list" | "dict" | "bytes" | "other";
 }
 
+/** ERROR has the most. */
+const mostElements = 7;
+
 /** A serializer of bytes that opens messages without decoding their arguments. */
 export function binarySerializer(format: BinaryFormat): Serializer {
   const { name, index, rawSocketId } = format;
@@ -30,7 +33,12 @@ export function binarySerializer(format: BinaryFormat): Serializer {
 
   function decode(frame: Encoded): unknown[] {
     try {
-      const message = format.decode(bytesOf(frame));
+      const bytes = bytesOf(frame);
+      cursor.begin(bytes, true);
+      const length = format.listLength(cursor);
+      if (length < 0) cursor.at = 0;
+      for (let left = length < 0 ? 1 : length; left > 0; left--) format.skip(cursor);
+      const message = format.decode(bytes);
       if (!Array.isArray(message)) throw new TypeError("it is not a list");
       return message;
     } catch (error) {
@@ -47,6 +55,7 @@ export function binarySerializer(format: BinaryFormat): Serializer {
   }
 
   function openWithLength(length: number): OpenedMessage {
+    if (length > mostElements) throw new RangeError(`it has ${length} elements`);
     const code = length > 0 ? element() : undefined;
     const index = payloadIndex(code as number);
     const headLength = index < 0 ? length : Math.min(index, length);
@@ -55,6 +64,8 @@ export function binarySerializer(format: BinaryFormat): Serializer {
     while (head.length < headLength) head.push(element());
     const from = cursor.at;
     const count = length - headLength;
+    // Arguments are passed on, or looked through again before they are decoded.
+    cursor.isForDecoding = false;
     for (let position = 0; position < count; position++) {
       const kind = format.kindOf(cursor.bytes[cursor.at]!);
       if (position === 0 ? kind !== "list" && kind !== "bytes" : kind !== "dict" || position > 1) {
@@ -78,7 +89,7 @@ export function binarySerializer(format: BinaryFormat): Serializer {
 
     open(frame) {
       try {
-        cursor.begin(bytesOf(frame));
+        cursor.begin(bytesOf(frame), true);
         const length = format.listLength(cursor);
         if (length >= 0) return openWithLength(length);
       } catch (error) {

@@ -108,13 +108,38 @@ function skipOne(cursor: ByteCursor): number {
     case map:
       return argument(cursor, info) * 2;
     case tag:
-      argument(cursor, info);
-      return 1;
+      return tagged(cursor, argument(cursor, info));
     default:
       // Integers; simple values and floats, whose bytes have the same lengths.
       argument(cursor, info);
       return 0;
   }
+}
+
+/** Longest integer that is decoded: its digits cost the square of its length. */
+const longestBignumBytes = 128;
+/** Dates, fractions, encodings, texts of a kind, UUID, sets, addresses, CBOR itself. */
+const plainTags: ReadonlySet<number> = new Set([
+  ...[0, 1, 4, 5, 21, 22, 23, 24, 30, 32, 33, 34, 35, 36, 37],
+  ...[100, 258, 260, 261, 1004, 55799],
+]);
+
+/** Passes over what a tag needs; returns how many values follow it. */
+function tagged(cursor: ByteCursor, number: number): number {
+  if (!cursor.isForDecoding || plainTags.has(number)) return 1;
+  const isBignum = number === 2 || number === 3;
+  const isTypedArray = number >= 64 && number <= 87;
+  if (!isBignum && !isTypedArray) throw new TypeError(`the tag ${number} is not known here`);
+  const initial = cursor.uint8();
+  if (initial >> 5 !== byteString || (initial & 31) === 31) {
+    throw new TypeError(`the tag ${number} has no bytes`);
+  }
+  const length = argument(cursor, initial & 31);
+  if (isBignum && length > longestBignumBytes) {
+    throw new RangeError(`an integer of ${length} bytes is longer than ${longestBignumBytes}`);
+  }
+  cursor.skip(length);
+  return 0;
 }
 
 function skipIndefinite(cursor: ByteCursor, major: number): number {

@@ -90,11 +90,11 @@ function skipOne(cursor: ByteCursor): number {
     case 0xc6:
       return skip(cursor, cursor.uint32());
     case 0xc7: // ext 8: the length, the type
-      return skip(cursor, cursor.uint8() + 1);
+      return extension(cursor, cursor.uint8());
     case 0xc8:
-      return skip(cursor, cursor.uint16() + 1);
+      return extension(cursor, cursor.uint16());
     case 0xc9:
-      return skip(cursor, cursor.uint32() + 1);
+      return extension(cursor, cursor.uint32());
     case 0xca: // float 32
     case 0xce: // uint 32
     case 0xd2: // int 32
@@ -110,15 +110,15 @@ function skipOne(cursor: ByteCursor): number {
     case 0xd1:
       return skip(cursor, 2);
     case 0xd4: // fixext 1: the type before it
-      return skip(cursor, 2);
+      return extension(cursor, 1);
     case 0xd5:
-      return skip(cursor, 3);
+      return extension(cursor, 2);
     case 0xd6:
-      return skip(cursor, 5);
+      return extension(cursor, 4);
     case 0xd7:
-      return skip(cursor, 9);
+      return extension(cursor, 8);
     case 0xd8:
-      return skip(cursor, 17);
+      return extension(cursor, 16);
     case 0xd9: // str 8
       return text(cursor, cursor.uint8());
     case 0xda:
@@ -138,6 +138,19 @@ function skipOne(cursor: ByteCursor): number {
 }
 
 function skip(cursor: ByteCursor, length: number): 0 {
+  cursor.skip(length);
+  return 0;
+}
+
+/** The one extension that MessagePack defines, -1: a time in 4, 8 or 12 bytes. */
+const timestamp = 0xff;
+
+function extension(cursor: ByteCursor, length: number): 0 {
+  const type = cursor.uint8();
+  const isPlain = type === timestamp && (length === 4 || length === 8 || length === 12);
+  if (cursor.isForDecoding && !isPlain) {
+    throw new TypeError(`the extension ${type} of ${length} bytes is not known here`);
+  }
   cursor.skip(length);
   return 0;
 }

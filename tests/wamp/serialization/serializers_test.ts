@@ -117,6 +117,56 @@ test("open() refuses what is not well-formed", () => {
   }
 });
 
+/** A list of `count` lists, each of which has the one before it twice, as value sharing writes them. */
+function shared(count: number): number[] {
+  const values = [0x98, count, 0xd8, 28, 0x82, 1, 1];
+  for (let index = 1; index < count; index++) {
+    const before = [0xd8, 29, 0x18, index - 1];
+    values.push(0xd8, 28, 0x82, ...before, ...before);
+  }
+  return values;
+}
+
+const cborDetails = (value: readonly number[]) =>
+  new Uint8Array([0x83, 1, 0x61, 0x72, 0xa1, 0x61, 0x61, ...value]);
+const msgpackDetails = (value: string) => bytes("9301a172" + "81a161" + value);
+/** 2^(8 · length) - 1, as an integer of that many bytes. */
+const bignum = (
+  length: number,
+) => [0xc2, 0x59, length >>> 8, length & 255, ...new Array<number>(length).fill(0xff)];
+
+test("values that refer to others are not decoded, nor such as take the square of their length", () => {
+  const refused: readonly (readonly [Serializer, Uint8Array])[] = [
+    // 2^60 values when it is walked through.
+    [cbor, cborDetails(shared(60))],
+    [cbor, cborDetails(bignum(60_000))],
+    [cbor, cborDetails([0xd8, 64, 0xa1, 0x66, ...Buffer.from("buffer"), 0x1a, 0x7f, 0, 0, 0])],
+    // Packed values, generic objects, definitions of records.
+    [cbor, cborDetails([0xd8, 51, 0x84, 0x81, 1, 0x80, 0x80, 1])],
+    [cbor, cborDetails([0xd8, 27, 0x82, 0x66, ...Buffer.from("RegExp"), 0x61, 0x61])],
+    [cbor, cborDetails([0xd8, 105, 0x83, 0x19, 0xe0, 0, 0x81, 0x61, 0x62, 1])],
+    // References, definitions of records and bundled strings.
+    [msgpack, msgpackDetails("92" + "d66900000001" + "9101" + "d67000000001")],
+    [msgpack, msgpackDetails("d47240" + "91a161" + "01")],
+    [msgpack, msgpackDetails("d66200000001")],
+  ];
+  for (const [serializer, frame] of refused) {
+    assert.throws(() => serializer.open(frame), ProtocolViolation, hex(frame).slice(0, 80));
+    assert.throws(() => serializer.decode(frame), ProtocolViolation, hex(frame).slice(0, 80));
+  }
+  // The same in a list without a length, and in arguments that are to be decoded.
+  const indefinite = new Uint8Array([0x9f, ...cborDetails(shared(60)).subarray(1), 0xff]);
+  assert.throws(() => cbor.open(indefinite), ProtocolViolation);
+  const event = new Uint8Array([0x85, 0x18, 36, 1, 2, 0xa0, 0x81, ...shared(60)]);
+  const { payload } = cbor.open(event);
+  assert.deepEqual(cbor.join([36, 1, 2, {}], payload), event);
+  assert.throws(() => payload.encodedFor(json), ProtocolViolation);
+  // What stands for itself is decoded.
+  assert.deepEqual(cbor.decode(cborDetails([0xc1, 0]))[2], { a: new Date(0) });
+  assert.deepEqual(cbor.decode(cborDetails(bignum(9)))[2], { a: 2n ** 72n - 1n });
+  assert.deepEqual(msgpack.decode(msgpackDetails("d6ff00000000"))[2], { a: new Date(0) });
+});
+
 test("open() and decode() survive whatever comes", () => {
   let seed = 42;
   const random = (below: number) => {
