@@ -6,9 +6,11 @@ import {
   formatShare,
 } from "../stats/figures.ts";
 import { Histogram } from "../stats/histogram.ts";
+import type { PackedHistogram } from "../stats/packed_histogram.ts";
 import { plannedCount } from "./broadcaster.ts";
 import { type Combination, throughputOf } from "./explore_plan.ts";
 import type { NetworkProtocol } from "./network/network.ts";
+import { OneWayDelays } from "./one_way_delays.ts";
 import { sizeText } from "./size_text.ts";
 import type { ExploreTrial } from "./snapshot.ts";
 
@@ -24,7 +26,7 @@ export interface ExploreResult {
   /** Missing at the end of the trial, before the network state was dropped. */
   readonly pending: number;
   /** One-way delivery, from the intended time. */
-  readonly delivery: Histogram;
+  readonly delivery: OneWayDelays;
   /** CPU time divided by time; of several nodes on one host: their sum. */
   readonly cpuShare: number;
   readonly isSustained: boolean;
@@ -60,8 +62,7 @@ export function resultHere(trial: ExploreTrial, view: TrialView): ExploreResult 
     : Math.max(1, Math.floor(asked / (view.numNodes - 1)));
   const share = (isBroadcaster ? trial.broadcast.sent : trial.received) / expected;
   const pending = isBroadcaster ? trial.broadcast.queued : isDivided ? 0 : trial.pending;
-  const delivery = new Histogram();
-  delivery.addPacked(trial.delivery);
+  const delivery = new OneWayDelays(unpacked(trial.delivery), unpacked(trial.negativeDelivery));
   return {
     combination: trial,
     deliveredBytesPerSecond: isBroadcaster ? NaN : trial.receivedBytes / view.runSeconds,
@@ -73,6 +74,12 @@ export function resultHere(trial: ExploreTrial, view: TrialView): ExploreResult 
       trial.otherSizes === 0,
     isComplete: trial.isComplete,
   };
+}
+
+function unpacked(packed: PackedHistogram): Histogram {
+  const histogram = new Histogram();
+  histogram.addPacked(packed);
+  return histogram;
 }
 
 /** Whether a combination was sustained as far as this node knows. */

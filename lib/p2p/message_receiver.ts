@@ -4,6 +4,7 @@ import { arrivals } from "./index_range.ts";
 import { IndexTracker } from "./index_tracker.ts";
 import { emptyHeader, readMessage } from "./message.ts";
 import type { NodeDurations } from "./metrics/node_durations.ts";
+import type { ClockOffset } from "./network/network.ts";
 import type { NodeObserver } from "./node/node_observer.ts";
 import { emptyReceiveCounts, type RefusalReason, type SenderCounts } from "./snapshot.ts";
 import type { WallClock } from "./wall_clock.ts";
@@ -12,7 +13,7 @@ export interface ReceiverSettings {
   readonly nodeId: number;
   readonly numNodes: number;
   readonly clock: WallClock;
-  readonly durations: Pick<NodeDurations, "delivery" | "negativeDelivery">;
+  readonly durations: Pick<NodeDurations, "delivery" | "negativeDelivery" | "correctedDelivery">;
   readonly observer: NodeObserver;
   /** Of `explore`: messages that were due in another period than `period` are refused. */
   readonly exploreClock: ExploreClock | undefined;
@@ -42,10 +43,21 @@ export class MessageReceiver {
   /** When the last one came, by the clock of the settings. */
   lastArrivedNs = -Infinity;
 
+  /** By sender, how far its clock is ahead of ours; NaN where that is not known. */
+  private readonly offsetsNs: Float64Array;
   private readonly trackers: (IndexTracker | undefined)[] = [];
   private readonly header = emptyHeader();
 
-  constructor(private readonly settings: ReceiverSettings) {}
+  constructor(private readonly settings: ReceiverSettings) {
+    this.offsetsNs = new Float64Array(settings.numNodes).fill(NaN);
+  }
+
+  /** From now on delays are corrected by these. */
+  setClockOffsets(offsets: readonly ClockOffset[]): void {
+    for (const { peer, offsetNs } of offsets) {
+      if (peer in this.offsetsNs) this.offsetsNs[peer] = offsetNs;
+    }
+  }
 
   /** Takes a message; its bytes are not kept. */
   receive(message: Uint8Array): void {
@@ -72,13 +84,19 @@ export class MessageReceiver {
       settings.observer.duplicated?.(sender, index, arrivedNs);
       return;
     }
-    const { delivery, negativeDelivery } = settings.durations;
-    if (intendedNs >= this.measuredFromNs) {
-      if (delayNs >= 0) delivery.record(delayNs);
-      else negativeDelivery.record(-delayNs);
-    }
+    if (intendedNs >= this.measuredFromNs) this.time(sender, delayNs);
     if (trial !== undefined) countTrial(trial, length, delayNs);
     settings.observer.received?.(sender, index, intendedNs, arrivedNs, length);
+  }
+
+  private time(sender: number, delayNs: number): void {
+    const { delivery, negativeDelivery, correctedDelivery } = this.settings.durations;
+    if (delayNs >= 0) delivery.record(delayNs);
+    else negativeDelivery.record(-delayNs);
+    const correctedNs = delayNs + this.offsetsNs[sender]!;
+    if (Number.isNaN(correctedNs)) return;
+    if (correctedNs < 0) this.counts.correctedBelowZero++;
+    correctedDelivery.record(Math.max(0, correctedNs));
   }
 
   private unwanted(): RefusalReason | undefined {

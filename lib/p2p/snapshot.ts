@@ -1,3 +1,4 @@
+import { OneWayDelays } from "./one_way_delays.ts";
 import { Histogram } from "../stats/histogram.ts";
 import type { PackedHistogram } from "../stats/packed_histogram.ts";
 import type { ProcessUsage, RunIdentity, schemaVersion, Verdict } from "../stats/snapshot.ts";
@@ -74,6 +75,8 @@ export interface ReceiveCounts {
   bytes: number;
   /** Size of the last of those, header included; 0 before the first. */
   lastBytes: number;
+  /** Delays that are negative even when they are corrected by the offset of the sender's clock. */
+  correctedBelowZero: number;
   /** What the network itself refused: malformed, or not signed by its author. */
   invalid: number;
   refused: Record<RefusalReason, number>;
@@ -132,6 +135,12 @@ export interface NodeHistograms {
   delivery: Histogram;
   /** The same where it is negative, without its sign: clocks differ. */
   negativeDelivery: Histogram;
+  /**
+   * All of these plus the offset of the sender's clock as estimated then, from when on it is known.
+   * The estimate has an error, so that some are still negative: they are in here as 0, and counted in
+   * `ReceiveCounts.correctedBelowZero`.
+   */
+  correctedDelivery: Histogram;
   ping: Histogram;
 }
 
@@ -224,6 +233,13 @@ export interface NodeSnapshot {
   verdict: Verdict | undefined;
 }
 
+/** All delays of a node or of a network, negative ones too. */
+export function delaysOf(
+  { delivery, negativeDelivery }: Pick<NodeHistograms, "delivery" | "negativeDelivery">,
+): OneWayDelays {
+  return new OneWayDelays(delivery, negativeDelivery);
+}
+
 /** An object with every name at 0. */
 export function zeroCounts<Name extends string>(names: readonly Name[]): Record<Name, number> {
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
@@ -234,7 +250,14 @@ export function emptyBroadcastCounts(): BroadcastCounts {
 }
 
 export function emptyReceiveCounts(): ReceiveCounts {
-  return { messages: 0, bytes: 0, lastBytes: 0, invalid: 0, refused: zeroCounts(refusalReasons) };
+  return {
+    messages: 0,
+    bytes: 0,
+    lastBytes: 0,
+    correctedBelowZero: 0,
+    invalid: 0,
+    refused: zeroCounts(refusalReasons),
+  };
 }
 
 export function emptyEventCounts(): Record<NetworkEventType, number> {
@@ -248,6 +271,7 @@ export function emptyNodeHistograms(): NodeHistograms {
     lateness: new Histogram(),
     delivery: new Histogram(),
     negativeDelivery: new Histogram(),
+    correctedDelivery: new Histogram(),
     ping: new Histogram(),
   };
 }

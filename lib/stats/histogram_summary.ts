@@ -15,7 +15,10 @@ export interface HistogramSummary {
   readonly clamped: number;
 }
 
-export function summarize(histogram: Histogram): HistogramSummary {
+/** Times that can be summarized. */
+type Times = Pick<Histogram, "count" | "minNs" | "meanNs" | "maxNs" | "clamped" | "percentilesNs">;
+
+export function summarize(histogram: Times): HistogramSummary {
   const [p50Ns, p90Ns, p99Ns, p999Ns, p9999Ns] = histogram.percentilesNs([50, 90, 99, 99.9, 99.99]);
   return {
     count: histogram.count,

@@ -231,8 +231,11 @@ function timeMetric(family: string, statistic: string): Metric | undefined {
   };
 }
 
+/** Times that have statistics. */
+export type Times = Pick<Histogram, "minNs" | "meanNs" | "maxNs" | "percentileNs">;
+
 /** Reads `p99.9`, `mean`, `min` or `max` of a histogram; undefined for any other name. */
-export function readerOf(statistic: string): ((histogram: Histogram) => number) | undefined {
+export function readerOf(statistic: string): ((histogram: Times) => number) | undefined {
   if (statistic === "min") return (histogram) => histogram.minNs;
   if (statistic === "mean") return (histogram) => histogram.meanNs;
   if (statistic === "max") return (histogram) => histogram.maxNs;

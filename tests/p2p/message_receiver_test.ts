@@ -69,6 +69,25 @@ test("MessageReceiver counts, follows and times what comes", () => {
   assert.deepEqual(told, ["1 0 100", "1 2 100", "2 5 100", "1 2 again"]);
 });
 
+test("MessageReceiver corrects delays by the offsets of the senders' clocks", () => {
+  const { receiver, durations, receive } = receiving();
+  receive(1, 0, nowSeconds + 1000);
+  assert.equal(durations.totals().correctedDelivery.count, 0);
+  receiver.setClockOffsets([
+    { peer: 1, offsetNs: 1000e9, boundNs: 1e6 },
+    { peer: 7, offsetNs: 1, boundNs: 1 },
+  ]);
+  receive(1, 1, nowSeconds + 1000);
+  receive(1, 2, nowSeconds + 2000);
+  receive(2, 0);
+  const { negativeDelivery, correctedDelivery } = durations.totals();
+  assert.equal(negativeDelivery.count, 3);
+  // That of node 2 is not known.
+  assert.equal(correctedDelivery.count, 2);
+  assert.ok(correctedDelivery.maxNs < 60e9, `${correctedDelivery.maxNs}`);
+  assert.equal(receiver.counts.correctedBelowZero, 1);
+});
+
 test("MessageReceiver refuses what is no message, and counts why", () => {
   const { receiver, told, receive } = receiving();
   receive(0, 1);

@@ -8,6 +8,7 @@ import {
   formatShare,
 } from "../../stats/figures.ts";
 import { summarize } from "../../stats/histogram_summary.ts";
+import { delaysOf } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
 import { loadText } from "./network_summary.ts";
 import type { NetworkSnapshot } from "./snapshot.ts";
@@ -30,7 +31,7 @@ export function comparison(runs: readonly NetworkSnapshot[]): string[] {
   add("duplicated", ({ deliveries }) => formatCount(deliveries.duplicated));
   add("out of order", ({ deliveries }) => formatCount(deliveries.outOfOrder));
   for (const [label, key] of delays) {
-    add(label, ({ histograms }) => formatDuration(summarize(histograms.delivery)[key]));
+    add(label, ({ histograms }) => formatDuration(summarize(delaysOf(histograms))[key]));
   }
   add("all had it, p50", ({ histograms }) => formatDuration(histograms.reach100.percentileNs(50)));
   add("  p99", ({ histograms }) => formatDuration(histograms.reach100.percentileNs(99)));

@@ -1,5 +1,6 @@
 import { formatCount, formatDuration, formatRate } from "../../stats/figures.ts";
-import { Histogram } from "../../stats/histogram.ts";
+import { noDelays, type OneWayDelays } from "../one_way_delays.ts";
+import { delaysOf } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
 import { sizeText } from "../size_text.ts";
 import type { NetworkPhase, NetworkSnapshot } from "./snapshot.ts";
@@ -12,21 +13,22 @@ interface Mark {
   readonly elapsedMs: number;
   readonly sent: number;
   readonly delivered: number;
-  readonly delivery: Histogram;
+  readonly delays: OneWayDelays;
 }
 
 /** Lines that follow a running network; rates and delays are those since the line before. */
 export class NetworkLine {
-  #last: Mark = { elapsedMs: 0, sent: 0, delivered: 0, delivery: new Histogram() };
+  #last: Mark = { elapsedMs: 0, sent: 0, delivered: 0, delays: noDelays };
 
   next(snapshot: NetworkSnapshot): string {
     const { elapsedMs, deliveries, histograms, nodes, phase, numNodes } = snapshot;
     const last = this.#last;
+    const delays = delaysOf(histograms);
     this.#last = {
       elapsedMs,
       sent: deliveries.sent,
       delivered: deliveries.delivered,
-      delivery: histograms.delivery,
+      delays,
     };
     const seconds = (elapsedMs - last.elapsedMs) / 1000;
     const perSecond = (count: number) => seconds > 0 ? formatRate(count / seconds) : "–";
@@ -49,7 +51,7 @@ export class NetworkLine {
         `${perSecond(deliveries.sent - last.sent).padStart(10)} out`,
         `${perSecond(deliveries.delivered - last.delivered).padStart(10)} delivered`,
       );
-      const interval = histograms.delivery.since(last.delivery);
+      const interval = delays.since(last.delays);
       if (interval.count > 0) {
         const [p50Ns, p99Ns] = interval.percentilesNs([50, 99]);
         parts.push(` p50 ${formatDuration(p50Ns!)}`.padEnd(13), `p99 ${formatDuration(p99Ns!)}`);

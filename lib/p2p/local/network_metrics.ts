@@ -1,6 +1,5 @@
-import type { Histogram } from "../../stats/histogram.ts";
-import { type Metric, type MetricCatalogue, readerOf } from "../../stats/metrics.ts";
-import { totalDropped } from "../snapshot.ts";
+import { type Metric, type MetricCatalogue, readerOf, type Times } from "../../stats/metrics.ts";
+import { delaysOf, totalDropped } from "../snapshot.ts";
 import { type DeliveryCounts, lostOf } from "./delivery_counts.ts";
 import type { NetworkHistograms, NetworkSnapshot } from "./snapshot.ts";
 
@@ -34,6 +33,13 @@ const named: Readonly<Record<string, NetworkMetric>> = {
   "lost.missed": ofDeliveries(({ missed }) => missed),
   "lost.while-down": ofDeliveries(({ missedWhileDown }) => missedWhileDown),
   unknown: ofDeliveries(({ unknown }) => unknown),
+  "delivery.negative": {
+    quantity: "count",
+    value: ({ histograms, deliveries }) =>
+      deliveries.expected > 0 ? delaysOf(histograms).negativeCount : NaN,
+    whole: ({ histograms }) => delaysOf(histograms).count,
+    without: "no message was sent",
+  },
   duplicates: ofDeliveries(({ duplicated }) => duplicated),
   "out-of-order": ofDeliveries(({ outOfOrder }) => outOfOrder),
   late: ofDeliveries(({ late }) => late),
@@ -50,7 +56,7 @@ const named: Readonly<Record<string, NetworkMetric>> = {
 };
 
 /** As expectations call them. */
-const histograms: Readonly<Record<string, keyof NetworkHistograms>> = {
+const families: Readonly<Record<string, keyof NetworkHistograms>> = {
   delivery: "delivery",
   "reach-50": "reach50",
   "reach-99": "reach99",
@@ -66,29 +72,29 @@ function find(name: string): NetworkMetric | undefined {
   if (Object.hasOwn(named, name)) return named[name];
   const dot = name.indexOf(".");
   const family = name.slice(0, dot);
-  const key = dot < 0 || !Object.hasOwn(histograms, family) ? undefined : histograms[family];
+  const key = dot < 0 || !Object.hasOwn(families, family) ? undefined : families[family];
   const read = readerOf(name.slice(dot + 1));
   if (key === undefined || read === undefined) return undefined;
   return {
     quantity: "duration",
-    value: (snapshot) => read(histogramOf(snapshot, key)),
+    value: (snapshot) => read(timesOf(snapshot, key)),
     without: key === "ping" ? "no ping came back" : "no message was delivered",
   };
 }
 
-function histogramOf({ histograms }: NetworkSnapshot, key: keyof NetworkHistograms): Histogram {
-  return histograms[key];
+function timesOf({ histograms }: NetworkSnapshot, key: keyof NetworkHistograms): Times {
+  return key === "delivery" ? delaysOf(histograms) : histograms[key];
 }
 
 /** What `--expect` of `holdfast p2p local` can name. */
 export const networkMetrics: MetricCatalogue<NetworkSnapshot> = {
   names: [
-    ...Object.keys(histograms).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
+    ...Object.keys(families).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
     ...Object.keys(named),
   ],
   similarNames: () => [
     ...Object.keys(named),
-    ...Object.keys(histograms).flatMap((name) =>
+    ...Object.keys(families).flatMap((name) =>
       usualStatistics.map((statistic) => `${name}.${statistic}`)
     ),
   ],

@@ -11,7 +11,8 @@ import {
 } from "../../stats/figures.ts";
 import type { Histogram } from "../../stats/histogram.ts";
 import { summarize } from "../../stats/histogram_summary.ts";
-import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
+import { negativeText, type OneWayDelays } from "../one_way_delays.ts";
+import { broadcastDropReasons, delaysOf, totalDropped } from "../snapshot.ts";
 import { lostOf } from "./delivery_counts.ts";
 import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeReportRow } from "./snapshot.ts";
@@ -140,13 +141,13 @@ function anomalies({ deliveries }: NetworkSnapshot): string[] {
 
 function times({ histograms, reach }: NetworkSnapshot): string[] {
   const rows = [["", "min", "mean", "p50", "p90", "p99", "p99.9", "max"]];
-  const add = (label: string, histogram: Histogram) => {
+  const add = (label: string, histogram: Histogram | OneWayDelays) => {
     const { minNs, meanNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = summarize(histogram);
     const figures = [minNs, meanNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs];
     rows.push([label, ...figures.map(formatDuration)]);
   };
-  add("delivery", histograms.delivery);
-  if (histograms.negativeDelivery.count > 0) add("  before due", histograms.negativeDelivery);
+  const delays = delaysOf(histograms);
+  add("delivery", delays);
   if (reach.length > 0) {
     add("  to 50 %", histograms.reach50);
     add("  to 99 %", histograms.reach99);
@@ -155,7 +156,10 @@ function times({ histograms, reach }: NetworkSnapshot): string[] {
   add("send delay", histograms.sendDelay);
   add("  own lateness", histograms.lateness);
   if (histograms.ping.count > 0) add("ping", histograms.ping);
-  return alignRight(rows, [labelColumns - 2, 9, 9, 9, 9, 9, 9, 9]);
+  return [
+    ...alignRight(rows, [labelColumns - 2, 9, 9, 9, 9, 9, 9, 9]),
+    ...(delays.negativeCount === 0 ? [] : labelled("negative", negativeText(delays))),
+  ];
 }
 
 /** Where not every message reached everyone. */

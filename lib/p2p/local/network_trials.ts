@@ -3,6 +3,7 @@ import { ExploreClock } from "../explore_clock.ts";
 import { type Combination, explorePlan, throughputOf } from "../explore_plan.ts";
 import { largestMessageBytes } from "../message_sizes.ts";
 import type { NetworkProtocol } from "../network/network.ts";
+import { OneWayDelays } from "../one_way_delays.ts";
 import { emptyBroadcastCounts, type ExploreTrial } from "../snapshot.ts";
 import type { DeliveryCounts } from "./delivery_counts.ts";
 import { type DeliveryFigures, emptyFigures } from "./delivery_figures.ts";
@@ -28,11 +29,13 @@ interface TrialDeliveries {
 
 const noDeliveries = deliveriesOf(emptyFigures(0));
 
-function deliveriesOf({ counts, reachCounts, delay }: DeliveryFigures): TrialDeliveries {
+function deliveriesOf(
+  { counts, reachCounts, delay, negativeDelay }: DeliveryFigures,
+): TrialDeliveries {
   return {
     counts: { ...counts },
     everywhere: reachCounts.at(-1)!.reached,
-    delivery: summarize(delay),
+    delivery: summarize(new OneWayDelays(delay, negativeDelay)),
   };
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { missedExpectations } from "../../stats/verdict.ts";
-import { broadcastDropReasons, totalDropped } from "../snapshot.ts";
+import { broadcastDropReasons, delaysOf, totalDropped } from "../snapshot.ts";
 import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeOutageReport } from "./snapshot.ts";
 
@@ -39,9 +39,11 @@ export function judgeNetwork(
     : [...missedPlan(snapshot), ...lateBroadcasters(snapshot, maxLatenessP99Ns)];
   if (late.length > 0) late.push(...cpuEvidence(snapshot));
   const untimed = endedInWarmup(snapshot);
+  const delays = delaysOf(snapshot.histograms);
   const faults = [
     ...[...lostProcesses(snapshot), ...incompleteMesh(snapshot), ...late],
     ...(snapshot.interrupted ? [] : untimed),
+    ...delays.faults(expectations.map(({ text }) => text)),
   ];
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
@@ -62,6 +64,7 @@ export function judgeNetwork(
         : []),
       ...(snapshot.interrupted ? untimed : []),
       ...losses(snapshot),
+      ...delays.warning(),
       ...plannedOutages(snapshot),
       ...sustained(snapshot),
     ],

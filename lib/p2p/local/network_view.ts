@@ -1,6 +1,7 @@
 import type { StatsView } from "../../report/stats_view.ts";
 import { deliveryIntervals } from "../metrics/delivery_intervals.ts";
 import { p2pPage } from "../metrics/p2p_page.ts";
+import { delaysOf } from "../snapshot.ts";
 import { networkExposition } from "./network_exposition.ts";
 import { networkToJson } from "./network_json.ts";
 import type { NetworkSnapshot } from "./snapshot.ts";
@@ -15,7 +16,7 @@ export function networkView(read: () => NetworkSnapshot): StatsView {
       const intervalTo = deliveryIntervals();
       return () => {
         const snapshot = read();
-        const interval = intervalTo(snapshot.elapsedMs, snapshot.histograms.delivery);
+        const interval = intervalTo(snapshot.elapsedMs, delaysOf(snapshot.histograms));
         return { ...networkToJson(snapshot, { encoded: false }), interval };
       };
     },

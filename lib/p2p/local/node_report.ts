@@ -28,7 +28,14 @@ export interface NodeReport {
   readonly snapshot: PackedNodeSnapshot | undefined;
 }
 
-const names = ["sendDelay", "lateness", "delivery", "negativeDelivery", "ping"] as const;
+const names = [
+  "sendDelay",
+  "lateness",
+  "delivery",
+  "negativeDelivery",
+  "correctedDelivery",
+  "ping",
+] as const satisfies readonly (keyof NodeHistograms)[];
 
 export function packNodeSnapshot(snapshot: NodeSnapshot): PackedNodeSnapshot {
   const packed = names.map((name) => [name, snapshot.histograms[name].pack()]);

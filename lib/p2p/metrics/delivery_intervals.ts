@@ -1,5 +1,5 @@
-import type { Histogram } from "../../stats/histogram.ts";
 import { type HistogramSummary, summarize } from "../../stats/histogram_summary.ts";
+import type { OneWayDelays } from "../one_way_delays.ts";
 
 /** What happened between two events. */
 export interface DeliveryInterval {
@@ -13,17 +13,17 @@ export interface DeliveryInterval {
  */
 export function deliveryIntervals(): (
   elapsedMs: number,
-  delivery: Histogram,
+  delays: OneWayDelays,
 ) => DeliveryInterval | undefined {
-  let last: { readonly elapsedMs: number; readonly delivery: Histogram } | undefined;
-  return (elapsedMs, delivery) => {
+  let last: { readonly elapsedMs: number; readonly delays: OneWayDelays } | undefined;
+  return (elapsedMs, delays) => {
     const before = last;
     // Snapshots hold copies: it does not change any more.
-    last = { elapsedMs, delivery };
-    if (before === undefined || delivery.count < before.delivery.count) return undefined;
+    last = { elapsedMs, delays };
+    if (before === undefined || delays.count < before.delays.count) return undefined;
     return {
       lengthMs: elapsedMs - before.elapsedMs,
-      delivery: summarize(delivery.since(before.delivery)),
+      delivery: summarize(delays.since(before.delays)),
     };
   };
 }

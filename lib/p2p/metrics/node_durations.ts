@@ -11,6 +11,7 @@ export class NodeDurations implements Record<keyof NodeHistograms, RollingHistog
   readonly lateness: RollingHistogram;
   readonly delivery: RollingHistogram;
   readonly negativeDelivery: RollingHistogram;
+  readonly correctedDelivery: RollingHistogram;
   readonly ping: RollingHistogram;
 
   /** @param now a monotonic clock in nanoseconds. */
@@ -19,6 +20,7 @@ export class NodeDurations implements Record<keyof NodeHistograms, RollingHistog
     this.lateness = new RollingHistogram(now);
     this.delivery = new RollingHistogram(now);
     this.negativeDelivery = new RollingHistogram(now);
+    this.correctedDelivery = new RollingHistogram(now);
     this.ping = new RollingHistogram(now);
   }
 
@@ -29,6 +31,7 @@ export class NodeDurations implements Record<keyof NodeHistograms, RollingHistog
       lateness: this.lateness.total(),
       delivery: this.delivery.total(),
       negativeDelivery: this.negativeDelivery.total(),
+      correctedDelivery: this.correctedDelivery.total(),
       ping: this.ping.total(),
     };
   }
@@ -40,6 +43,7 @@ export class NodeDurations implements Record<keyof NodeHistograms, RollingHistog
       lateness: this.lateness.window(),
       delivery: this.delivery.window(),
       negativeDelivery: this.negativeDelivery.window(),
+      correctedDelivery: this.correctedDelivery.window(),
       ping: this.ping.window(),
     };
   }

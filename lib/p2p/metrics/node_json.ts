@@ -48,12 +48,13 @@ export function nodeHistogramsToJson(
   histograms: NodeHistograms,
   options: SnapshotJsonOptions,
 ): NodeHistogramsJson {
-  const { sendDelay, lateness, delivery, negativeDelivery, ping } = histograms;
+  const { sendDelay, lateness, delivery, negativeDelivery, correctedDelivery, ping } = histograms;
   return {
     sendDelay: histogramToJson(sendDelay, options),
     lateness: histogramToJson(lateness, options),
     delivery: histogramToJson(delivery, options),
     negativeDelivery: histogramToJson(negativeDelivery, options),
+    correctedDelivery: histogramToJson(correctedDelivery, options),
     ping: histogramToJson(ping, options),
   };
 }

@@ -188,6 +188,11 @@ function durations(text: Exposition, { snapshot, windows }: NodeFigures): void {
       "negativeDelivery",
       "The same where clocks differ so much that it is negative, without its sign",
     ],
+    [
+      "receive_message_corrected_delay",
+      "correctedDelivery",
+      "Delays of both kinds plus the estimated offset of the sender's clock, 0 where still negative",
+    ],
     ["ping_latency", "ping", "Round trips of pings"],
   ];
   for (const [name, key, help] of named) {

@@ -1,6 +1,6 @@
 import type { StatsView } from "../../report/stats_view.ts";
 import type { SnapshotJsonOptions } from "../../stats/snapshot_json.ts";
-import type { NodeHistograms, NodeSnapshot } from "../snapshot.ts";
+import { delaysOf, type NodeHistograms, type NodeSnapshot } from "../snapshot.ts";
 import { deliveryIntervals } from "./delivery_intervals.ts";
 import {
   type NodeHistogramsJson,
@@ -45,7 +45,7 @@ export function nodeView(node: NodeReader, monitor: Pick<SystemMonitor, "figures
       const intervalTo = deliveryIntervals();
       return () => {
         const snapshot = node.snapshot();
-        const interval = intervalTo(snapshot.elapsedMs, snapshot.histograms.delivery);
+        const interval = intervalTo(snapshot.elapsedMs, delaysOf(snapshot.histograms));
         return { ...statsOf(snapshot, { encoded: false }), interval };
       };
     },

@@ -157,7 +157,7 @@ export class BroadcastNode implements RunningNode {
     this.upkeep = setInterval(() => {
       this.clock.anchor();
       this.network.peers();
-      this.network.clockOffsets();
+      this.receiver.setClockOffsets(this.network.clockOffsets());
     }, upkeepMs);
     if (this.explore !== undefined) {
       this.explore.run().then(this.settlePlanned.resolve, this.settlePlanned.reject);

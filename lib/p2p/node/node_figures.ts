@@ -1,6 +1,6 @@
-import type { Histogram } from "../../stats/histogram.ts";
-import { type Metric, type MetricCatalogue, readerOf } from "../../stats/metrics.ts";
+import { type Metric, type MetricCatalogue, readerOf, type Times } from "../../stats/metrics.ts";
 import {
+  delaysOf,
   type NodeHistograms,
   type NodeSnapshot,
   sumOverSenders,
@@ -65,6 +65,10 @@ const named: Readonly<Record<string, NodeMetric>> = {
   lost: ofMissing(missing),
   pending: ofMissing(({ senders }) => sumOverSenders(senders, "pending")),
   duplicates: ofReceived(({ senders }) => sumOverSenders(senders, "duplicates")),
+  "delivery.negative": ofReceived(
+    ({ histograms }) => delaysOf(histograms).negativeCount,
+    ({ histograms }) => delaysOf(histograms).count,
+  ),
   "out-of-order": ofReceived(({ senders }) => sumOverSenders(senders, "outOfOrder")),
   restarts: ofReceived(({ senders }) => sumOverSenders(senders, "restarts")),
   refused: {
@@ -87,15 +91,17 @@ const named: Readonly<Record<string, NodeMetric>> = {
 };
 
 /** As expectations call them. */
-const histograms: Readonly<Record<string, keyof NodeHistograms>> = {
-  delivery: "delivery",
-  "send-delay": "sendDelay",
-  lateness: "lateness",
-  ping: "ping",
+const families: Readonly<Record<string, (histograms: NodeHistograms) => Times>> = {
+  delivery: delaysOf,
+  "delivery-corrected": ({ correctedDelivery }) => correctedDelivery,
+  "send-delay": ({ sendDelay }) => sendDelay,
+  lateness: ({ lateness }) => lateness,
+  ping: ({ ping }) => ping,
 };
 
 const withoutTimes: Readonly<Record<string, string>> = {
   delivery: "no message was received",
+  "delivery-corrected": "no message was received of a node whose clock's offset is known",
   "send-delay": "this node sent nothing",
   lateness: "this node had nothing to broadcast",
   ping: "no ping came back",
@@ -105,16 +111,18 @@ const usualStatistics = ["min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", 
 
 /**
  * What `--expect` of `holdfast p2p node` can name. `delivered` and `lost` are of the messages that
- * this node knows of: those in the range of indices that it has seen of each sender.
+ * this node knows of: those in the range of indices that it has seen of each sender. Delivery times
+ * are as the clocks show them, negative ones too; `delivery-corrected` are by the sender's clock less
+ * its offset.
  */
 export const nodeMetrics: MetricCatalogue<NodeSnapshot> = {
   names: [
-    ...Object.keys(histograms).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
+    ...Object.keys(families).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
     ...Object.keys(named),
   ],
   similarNames: () => [
     ...Object.keys(named),
-    ...Object.keys(histograms).flatMap((name) =>
+    ...Object.keys(families).flatMap((name) =>
       usualStatistics.map((statistic) => `${name}.${statistic}`)
     ),
   ],
@@ -123,17 +131,17 @@ export const nodeMetrics: MetricCatalogue<NodeSnapshot> = {
     const dot = name.indexOf(".");
     if (dot < 0) return undefined;
     const [family, member] = [name.slice(0, dot), name.slice(dot + 1)];
-    return Object.hasOwn(histograms, family) ? timeMetric(family, member) : undefined;
+    return Object.hasOwn(families, family) ? timeMetric(family, member) : undefined;
   },
 };
 
 function timeMetric(family: string, statistic: string): NodeMetric | undefined {
-  const key = histograms[family]!;
-  const read: ((histogram: Histogram) => number) | undefined = readerOf(statistic);
+  const timesOf = families[family]!;
+  const read = readerOf(statistic);
   if (read === undefined) return undefined;
   return {
     quantity: "duration",
-    value: (snapshot) => read(snapshot.histograms[key]),
+    value: (snapshot) => read(timesOf(snapshot.histograms)),
     without: withoutTimes[family]!,
   };
 }

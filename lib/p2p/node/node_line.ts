@@ -1,23 +1,23 @@
 import { formatCount, formatDuration, formatRate } from "../../stats/figures.ts";
-import { Histogram } from "../../stats/histogram.ts";
-import { type NodeSnapshot, sumOverSenders } from "../snapshot.ts";
+import { noDelays, type OneWayDelays } from "../one_way_delays.ts";
+import { delaysOf, type NodeSnapshot, sumOverSenders } from "../snapshot.ts";
 
 interface Mark {
   readonly elapsedMs: number;
   readonly sent: number;
   readonly received: number;
-  readonly delivery: Histogram;
+  readonly delays: OneWayDelays;
 }
 
 /** Lines that follow a running node; rates and delays are those since the line before. */
 export class NodeLine {
-  private last: Mark = { elapsedMs: 0, sent: 0, received: 0, delivery: new Histogram() };
+  private last: Mark = { elapsedMs: 0, sent: 0, received: 0, delays: noDelays };
 
   next(snapshot: NodeSnapshot): string {
     const { elapsedMs, phase, peers, numNodes, broadcast, received, explore } = snapshot;
-    const { delivery } = snapshot.histograms;
+    const delays = delaysOf(snapshot.histograms);
     const { last } = this;
-    this.last = { elapsedMs, sent: broadcast.sent, received: received.messages, delivery };
+    this.last = { elapsedMs, sent: broadcast.sent, received: received.messages, delays };
     const seconds = (elapsedMs - last.elapsedMs) / 1000;
     const perSecond = (count: number) => seconds > 0 ? formatRate(count / seconds) : "–";
     const parts = [
@@ -34,7 +34,7 @@ export class NodeLine {
         `${perSecond(received.messages - last.received).padStart(10)} in`,
       );
     }
-    const interval = delivery.since(last.delivery);
+    const interval = delays.since(last.delays);
     if (interval.count > 0) {
       const [p50Ns, p99Ns] = interval.percentilesNs([50, 99]);
       parts.push(` p50 ${formatDuration(p50Ns!)}`.padEnd(13), `p99 ${formatDuration(p99Ns!)}`);

@@ -14,9 +14,11 @@ import { summarize } from "../../stats/histogram_summary.ts";
 import { exploreTable, resultHere } from "../explore_result.ts";
 import { isBroadcasting } from "../mode.ts";
 import { networkEventTypes } from "../network/network.ts";
+import { negativeText, type OneWayDelays } from "../one_way_delays.ts";
 import { sizeText } from "../size_text.ts";
 import {
   broadcastDropReasons,
+  delaysOf,
   type NodeSnapshot,
   refusalReasons,
   type SenderCounts,
@@ -174,20 +176,33 @@ function senderTable(
   return alignRight(rows, [labelColumns - 2]);
 }
 
-function times({ histograms }: NodeSnapshot): string[] {
+function times({ histograms, received }: NodeSnapshot): string[] {
   const rows = [["", "min", "mean", "p50", "p90", "p99", "p99.9", "max"]];
-  const add = (label: string, histogram: Histogram) => {
+  const add = (label: string, histogram: Histogram | OneWayDelays) => {
     if (histogram.count === 0) return;
     const { minNs, meanNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = summarize(histogram);
     const figures = [minNs, meanNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs];
     rows.push([label, ...figures.map(formatDuration)]);
   };
-  add("delivery", histograms.delivery);
-  add("  before due", histograms.negativeDelivery);
+  const delays = delaysOf(histograms);
+  const { correctedDelivery } = histograms;
+  add("delivery", delays);
+  if (delays.negativeCount > 0) add("  corrected", correctedDelivery);
   add("send delay", histograms.sendDelay);
   add("  own lateness", histograms.lateness);
   add("ping", histograms.ping);
-  return rows.length === 1 ? [] : alignRight(rows, [labelColumns - 2, 9, 9, 9, 9, 9, 9, 9]);
+  if (rows.length === 1) return [];
+  return [
+    ...alignRight(rows, [labelColumns - 2, 9, 9, 9, 9, 9, 9, 9]),
+    ...(delays.negativeCount === 0 ? [] : labelled("negative", negativeText(delays))),
+    ...(delays.negativeCount === 0 || correctedDelivery.count === 0 ? [] : labelled(
+      "corrected",
+      `${
+        formatShare(correctedDelivery.count / delays.count)
+      } of the delays, by the offset of the ` +
+        `sender's clock; ${formatCount(received.correctedBelowZero)} still below 0`,
+    )),
+  ];
 }
 
 function trials(snapshot: NodeSnapshot, runSeconds: number): string[] {

@@ -9,7 +9,7 @@ import {
 import type { Verdict } from "../../stats/snapshot.ts";
 import { missedExpectations } from "../../stats/verdict.ts";
 import { isBroadcasting } from "../mode.ts";
-import { broadcastDropReasons, type NodeSnapshot } from "../snapshot.ts";
+import { broadcastDropReasons, delaysOf, type NodeSnapshot } from "../snapshot.ts";
 
 export interface NodeJudgeSettings {
   readonly expectations: readonly Expectation<NodeSnapshot>[];
@@ -36,6 +36,8 @@ export function judgeNode(
   if (faults.length > 0) faults.push(...cpuEvidence(snapshot));
   const untimed = endedInWarmup(snapshot);
   if (!snapshot.interrupted) faults.push(...untimed);
+  const delays = delaysOf(snapshot.histograms);
+  faults.push(...delays.faults(expectations.map(({ text }) => text)));
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
   return {
@@ -55,6 +57,7 @@ export function judgeNode(
       ...missed,
       ...(snapshot.interrupted ? untimed : []),
       ...(isAlone ? [] : [...missingPeers(snapshot), ...restarts(snapshot), ...clock(snapshot)]),
+      ...delays.warning(),
     ],
     expectations: results,
   };

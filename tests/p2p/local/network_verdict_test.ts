@@ -56,6 +56,19 @@ test("judgeNetwork() calls losses a result, unless an expectation is about them"
   assert.deepEqual(expectations.map(({ passed }) => passed), [false, true]);
 });
 
+test("judgeNetwork() sees delays that are negative", () => {
+  const { histograms } = twoNodes();
+  histograms.negativeDelivery.recordMany(7e6, 10_000);
+  const { kind, reasons } = judge({ histograms }, "delivery.negative<=100%");
+  assert.equal(kind, "ok");
+  assert.match(reasons.join("\n"), /^The clocks of the nodes differ: .* are negative/m);
+  assert.equal(judge({ histograms }, "delivery.negative<1%").kind, "expectation-failed");
+  assert.equal(judge({ histograms }, "delivery.p99<1s").kind, "invalid");
+  const text = networkSummary(twoNodes({ histograms })).join("\n");
+  assert.match(text, /^delivery +-7\.00 ms/m);
+  assert.match(text, /^negative +10,000 \(/m);
+});
+
 test("judgeNetwork() is invalid where the run did not go as planned", () => {
   const late = new Histogram();
   late.record(2e9);

@@ -227,6 +227,7 @@ test("nodeMetricsText() has quantiles of the last minute, sum and count since th
   atNs = 61e9;
   for (let ms = 1; ms <= 1000; ms++) recorders.delivery.record(ms * 1e6);
   recorders.negativeDelivery.record(5e6);
+  recorders.correctedDelivery.record(4e6);
   recorders.sendDelay.record(3e6);
   recorders.ping.record(7e6);
   const families = metricsOf(
@@ -248,6 +249,7 @@ test("nodeMetricsText() has quantiles of the last minute, sum and count since th
   assert.equal(valueOf(families, buckets, { le: "0.00001" }), 0);
   const half = { quantile: "0.5" };
   assert.equal(valueOf(families, "receive_message_negative_delay_seconds", half), 0.005);
+  assert.equal(valueOf(families, "receive_message_corrected_delay_seconds", half), 0.004);
   assert.equal(valueOf(families, "broadcast_message_send_delay_seconds", half), 0.003);
   assert.equal(valueOf(families, "ping_latency_seconds", half), 0.007);
 });

@@ -2,6 +2,7 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { UsageError } from "../../../lib/errors.ts";
 import { nodeMetrics } from "../../../lib/p2p/node/node_figures.ts";
+import { nodeSummary } from "../../../lib/p2p/node/node_summary.ts";
 import { judgeNode } from "../../../lib/p2p/node/node_verdict.ts";
 import {
   emptyBroadcastCounts,
@@ -96,6 +97,26 @@ test("judgeNode() tells of restarts, missing peers and clocks that were set", ()
   assert.match(reasons.join("\n"), /at most 1 of 2 peers were connected/);
   assert.match(reasons.join("\n"), /Node 0 was restarted 2 times; 2 of its messages are pending/);
   assert.match(reasons.join("\n"), /was set once \(last by -3\.00 s\)/);
+});
+
+test("judgeNode() sees delays that are negative", () => {
+  const { histograms } = busyNode();
+  histograms.negativeDelivery.recordMany(3e6, 24);
+  histograms.correctedDelivery.recordMany(1e6, 32);
+  const skewed = busyNode({ histograms });
+  const { kind, reasons } = judge(skewed, ["delivery-corrected.p99<2ms"]);
+  assert.equal(kind, "ok");
+  assert.match(reasons.join("\n"), /75\.0 % of the one-way delays are negative, down to -3\.00 ms/);
+  assert.equal(judge(skewed, ["delivery.negative<1%"]).kind, "expectation-failed");
+  assert.equal(judge(skewed, ["delivery.negative==24", "delivery.p50<1ms"]).kind, "invalid");
+  const blind = judge(skewed, ["delivery.p99<100ms"]);
+  assert.equal(blind.kind, "invalid");
+  assert.match(blind.reasons[0]!, /^delivery\.p99<100ms cannot be judged: more than half/);
+  const text = nodeSummary(skewed, 100).join("\n");
+  assert.match(text, /^delivery +-3\.00 ms +-1\.00 ms +-3\.00 ms +5\.00 ms/m);
+  assert.match(text, /^ {2}corrected +1\.00 ms/m);
+  assert.match(text, /^negative +24 \(75\.0 %\) of the delivery times/m);
+  assert.match(text, /^corrected +100 % of the delays, by the offset/m);
 });
 
 test("expectations name what a node knows", () => {
