@@ -2,6 +2,7 @@ import { codes, messageName } from "./codes.ts";
 import { isId, maxId } from "./id.ts";
 import type { ClientMessage, RouterMessage } from "./message.ts";
 import { ProtocolViolation } from "./protocol_violation.ts";
+import { shown } from "./shown.ts";
 
 /** What an element of a message is. `request` and `count` may be 0; `tail` may be missing. */
 type Field = "code" | "id" | "request" | "text" | "dict" | "tail-dict" | "args" | "kwargs";
@@ -92,7 +93,7 @@ function check(message: readonly unknown[], allowed: ReadonlySet<number>, sender
   const code = message[0];
   if (typeof code !== "number" || !allowed.has(code)) {
     const isKnown = typeof code === "number" && fieldsOf.has(code);
-    const what = isKnown ? messageName(code as number) : `a message with code ${show(code)}`;
+    const what = isKnown ? messageName(code as number) : `a message with code ${shown(code)}`;
     throw new ProtocolViolation(`${what} came, which is not a message of ${sender}`);
   }
   const fields = fieldsOf.get(code)!;
@@ -112,7 +113,7 @@ function check(message: readonly unknown[], allowed: ReadonlySet<number>, sender
     const value = message[index];
     if (!isField(field, value)) {
       throw new ProtocolViolation(
-        `element ${index} of ${messageName(code)} is ${show(value)}, expected ${expected[field]}`,
+        `element ${index} of ${messageName(code)} is ${shown(value)}, expected ${expected[field]}`,
       );
     }
   }
@@ -151,11 +152,4 @@ function isField(field: Field, value: unknown): boolean {
 export function isDict(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     !ArrayBuffer.isView(value);
-}
-
-function show(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object" && value !== null) return "a dictionary";
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
-  return String(value);
 }

@@ -1,6 +1,7 @@
 import { errors } from "../message/errors.ts";
 import { isDict } from "../message/check.ts";
 import type { Dict } from "../message/message.ts";
+import { shown } from "../message/shown.ts";
 import { WampError } from "../message/wamp_error.ts";
 import { isAnswer, isPublicKey, newChallenge } from "./cryptosign.ts";
 import type { Identity } from "./session.ts";
@@ -64,7 +65,7 @@ export class Authentication {
     }
     throw new WampError(
       errors.noMatchingAuthMethod,
-      `none of the methods ${JSON.stringify(asked).slice(0, 200)} can be used here`,
+      `none of the methods ${asked.slice(0, 5).map(shown).join(", ")} can be used here`,
     );
   }
 
@@ -129,6 +130,6 @@ function requireRole({ authrole }: Dict, roles: readonly string[]): string {
   if (typeof authrole === "string" && roles.includes(authrole)) return authrole;
   throw new WampError(
     errors.noSuchRole,
-    `the role ${JSON.stringify(authrole)} is not allowed to this client`,
+    `the role ${shown(authrole)} is not allowed to this client`,
   );
 }

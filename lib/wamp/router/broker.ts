@@ -190,14 +190,22 @@ export class Broker {
    * Sends a publication to all whom its topic matches: one encoding for each serializer.
    *
    * @returns whether other routers get it too.
+   * @throws {ProtocolViolation} the arguments of a publication of this router's client cannot be read.
    */
   route(publication: Publication): boolean {
     const matches = this.subscriptions.matches(publication.topic);
     if (matches.length === 0) return false;
     const { payload, origin } = publication;
     // What cannot be encoded for some of them is sent to none.
-    for (const { groups } of matches) {
-      for (const { serializer } of groups.keys()) payload.encodedFor(serializer);
+    try {
+      for (const { groups } of matches) {
+        for (const { serializer } of groups.keys()) payload.encodedFor(serializer);
+      }
+    } catch (error) {
+      // Its publisher is out of reach, and the router that passed it on is not to blame.
+      if (!publication.isForwarded) throw error;
+      this.#counters.unreadable++;
+      return false;
     }
     const isLinked = origin !== undefined && this.#toLinks(matches, publication, origin);
     for (const subscription of matches) {

@@ -23,6 +23,8 @@ export interface RouterCounters {
   callErrors: number;
   /** Messages that were longer than what the client takes, and were not sent. */
   tooLong: number;
+  /** Publications and answers of other routers that clients here cannot be told in their serialization. */
+  unreadable: number;
   /** Exceptions that ended a session, and should not have happened. */
   failures: number;
 }
@@ -42,6 +44,7 @@ export function newCounters(): RouterCounters {
     invocationsToLinks: 0,
     callErrors: 0,
     tooLong: 0,
+    unreadable: 0,
     failures: 0,
   };
 }

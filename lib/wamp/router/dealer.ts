@@ -2,11 +2,12 @@ import { codes } from "../message/codes.ts";
 import { errors } from "../message/errors.ts";
 import type { Dict } from "../message/message.ts";
 import { ProtocolViolation } from "../message/protocol_violation.ts";
+import { shown } from "../message/shown.ts";
 import { invalidUri, isPattern, isReserved, isUri, type UriStrictness } from "../message/uri.ts";
 import { WampError } from "../message/wamp_error.ts";
 import { Payload } from "../serialization/payload.ts";
 import type { RouterCounters } from "./counters.ts";
-import { forwardedFor, payloadDetails } from "./details.ts";
+import { errorDetails, forwardedFor, payloadDetails } from "./details.ts";
 import { invocationPolicyOf, requireShared } from "./invocation_policy.ts";
 import type { LinkedRouters } from "./links.ts";
 import { matchPolicyOf } from "./match_policy.ts";
@@ -253,7 +254,7 @@ export class Dealer {
   cancel(caller: Caller, request: number, options: Dict): void {
     const mode = options["mode"] ?? "killnowait";
     if (mode !== "skip" && mode !== "kill" && mode !== "killnowait") {
-      throw new ProtocolViolation(`${JSON.stringify(mode)} is no mode of CANCEL`);
+      throw new ProtocolViolation(`${shown(mode)} is no mode of CANCEL`);
     }
     const call = caller.calls.get(request);
     if (call === undefined) return;
@@ -284,20 +285,24 @@ export class Dealer {
     if (call === undefined) return;
     call.end();
     this.#counters.callErrors++;
-    this.#answer(call, [codes.error, codes.call, call.request, details, uri], payload);
+    const head = [codes.error, codes.call, call.request, errorDetails(details), uri];
+    this.#answer(call, head, payload);
   }
 
   /**
    * Passes an answer on. Where that is not possible the caller gets an error instead.
    *
-   * @throws {ProtocolViolation} its arguments cannot be decoded, which ends the callee's session.
+   * @throws {ProtocolViolation} its arguments cannot be decoded, which ends the callee's session. A
+   *   router that only passes them on is not to blame.
    */
   #answer(call: PendingCall, head: readonly unknown[], payload: Payload): boolean {
     try {
       if (call.caller.send(head, payload)) return true;
     } catch (error) {
       this.#fail(call, errors.invalidPayload, "the answer's arguments cannot be read");
-      throw error;
+      if (!call.callee.isLink) throw error;
+      this.#counters.unreadable++;
+      return false;
     }
     this.#counters.tooLong++;
     this.#fail(call, errors.payloadSizeExceeded, "the answer is longer than the caller takes");

@@ -48,10 +48,20 @@ export function forwardedFor({ id, identity: { authid, authrole } }: Identified)
   return { session: id, authid, authrole };
 }
 
+/** Details of a callee's error. */
+export function errorDetails(details: Dict): Dict {
+  return picked(details, Object.keys(details));
+}
+
+/** Of a client's options what every serializer can say; the options that are known are of such kinds. */
 function picked(options: Dict, names: readonly string[]): Dict {
   let found: Record<string, unknown> | undefined;
   for (const name of names) {
-    if (options[name] !== undefined) (found ??= {})[name] = options[name];
+    if (isPlain(options[name])) (found ??= {})[name] = options[name];
   }
   return found ?? nothing;
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }

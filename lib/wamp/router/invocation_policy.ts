@@ -1,5 +1,6 @@
 import { errors } from "../message/errors.ts";
 import type { Dict } from "../message/message.ts";
+import { shown } from "../message/shown.ts";
 import { WampError } from "../message/wamp_error.ts";
 import { invocationPolicies, type InvocationPolicy, type Registration } from "./registration.ts";
 import type { Session } from "./session.ts";
@@ -15,7 +16,7 @@ export function invocationPolicyOf(options: Dict): InvocationPolicy {
   if (invoke === undefined) {
     throw new WampError(
       errors.optionNotAllowed,
-      `invoke has to be ${invocationPolicies.join(", ")}; it is ${JSON.stringify(asked)}`,
+      `invoke has to be ${invocationPolicies.join(", ")}; it is ${shown(asked)}`,
     );
   }
   return invoke;

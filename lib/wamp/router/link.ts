@@ -1,6 +1,7 @@
 import { messageOf } from "../../errors.ts";
 import { checkRouterMessage, isDict } from "../message/check.ts";
 import { codes, messageName } from "../message/codes.ts";
+import { errors } from "../message/errors.ts";
 import type { Dict, Event, Invocation, RouterMessage, Welcome } from "../message/message.ts";
 import { ProtocolViolation } from "../message/protocol_violation.ts";
 import { WampError } from "../message/wamp_error.ts";
@@ -287,14 +288,17 @@ export class Link implements Caller {
     const procedure = typeof named === "string" ? named : registration?.uri;
     try {
       if (procedure === undefined) {
-        throw new ProtocolViolation(`INVOCATION came for the unknown ${registrationId}`);
+        // It may have been on its way when the last callee here left.
+        throw new WampError(errors.noSuchProcedure, `there is no registration ${registrationId}`);
       }
       const { dealer } = this.#settings.realm;
       dealer.call(this, request, details, procedure, payload, this.#shown(details));
     } catch (error) {
-      if (!(error instanceof WampError)) throw error;
-      const head = [codes.error, codes.invocation, request, {}, error.uri];
-      this.#send(head, Payload.of([error.args]));
+      // Arguments that cannot be read are those of a client there, not of its router.
+      const isUnreadable = error instanceof ProtocolViolation;
+      if (!isUnreadable && !(error instanceof WampError)) throw error;
+      const uri = isUnreadable ? errors.invalidPayload : error.uri;
+      this.#send([codes.error, codes.invocation, request, {}, uri], Payload.of([[error.message]]));
     }
   }
 

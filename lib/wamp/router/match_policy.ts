@@ -1,6 +1,7 @@
 import { errors } from "../message/errors.ts";
 import type { Dict } from "../message/message.ts";
 import { matchPolicies, type MatchPolicy } from "../message/uri.ts";
+import { shown } from "../message/shown.ts";
 import { WampError } from "../message/wamp_error.ts";
 
 /**
@@ -14,7 +15,7 @@ export function matchPolicyOf(options: Dict): MatchPolicy {
   if (match === undefined) {
     throw new WampError(
       errors.optionNotAllowed,
-      `match has to be ${matchPolicies.join(", ")}; it is ${JSON.stringify(asked)}`,
+      `match has to be ${matchPolicies.join(", ")}; it is ${shown(asked)}`,
     );
   }
   return match;

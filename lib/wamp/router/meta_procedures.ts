@@ -1,6 +1,7 @@
 import { closeReasons, errors } from "../message/errors.ts";
 import type { Dict } from "../message/message.ts";
 import { isUri, matchPolicies } from "../message/uri.ts";
+import { shown } from "../message/shown.ts";
 import { WampError } from "../message/wamp_error.ts";
 import type { Broker } from "./broker.ts";
 import type { Dealer, MetaProcedure } from "./dealer.ts";
@@ -128,10 +129,7 @@ function sessionOf(sessions: ReadonlyMap<number, Session>, id: unknown): Session
 }
 
 function noSuchSession(id: unknown): WampError {
-  return new WampError(
-    errors.noSuchSession,
-    `there is no session ${JSON.stringify(id) ?? "given"}`,
-  );
+  return new WampError(errors.noSuchSession, `there is no session ${shown(id)}`);
 }
 
 function existing<T>(
@@ -142,7 +140,7 @@ function existing<T>(
 ): T {
   if (found !== undefined && isShown(found)) return found;
   const uri = what === "subscription" ? errors.noSuchSubscription : errors.noSuchRegistration;
-  throw new WampError(uri, `there is no ${what} ${JSON.stringify(id) ?? "given"}`);
+  throw new WampError(uri, `there is no ${what} ${shown(id)}`);
 }
 
 function text(value: unknown): string {

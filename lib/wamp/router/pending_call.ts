@@ -1,6 +1,7 @@
 import { codes } from "../message/codes.ts";
 import type { Dict } from "../message/message.ts";
 import { ProtocolViolation } from "../message/protocol_violation.ts";
+import { shown } from "../message/shown.ts";
 import { Payload } from "../serialization/payload.ts";
 import type { Caller, Session } from "./session.ts";
 
@@ -22,7 +23,7 @@ export class PendingCall {
   constructor(caller: Caller, request: number, callee: Session, options: Dict) {
     const timeoutMs = options["timeout"] ?? 0;
     if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
-      throw new ProtocolViolation(`${JSON.stringify(timeoutMs)} is no timeout of CALL`);
+      throw new ProtocolViolation(`${shown(timeoutMs)} is no timeout of CALL`);
     }
     this.caller = caller;
     this.request = request;

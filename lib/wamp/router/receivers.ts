@@ -40,7 +40,8 @@ export class Receivers {
       if (list === undefined || list === null) continue;
       if (!Array.isArray(list)) throw new ProtocolViolation(`${name} of PUBLISH is not a list`);
       found ??= {};
-      found[name] = list;
+      // Nobody has an id or a name of another kind.
+      found[name] = list.filter((one) => typeof one === "number" || typeof one === "string");
     }
     return found === undefined ? undefined : new Receivers(found);
   }

@@ -92,6 +92,12 @@ export function routerMetrics(router: Router): string {
   exposition.total("slow_closed", "Rawsockets closed because they did not read", [
     [node, listeners.reduce((sum, { slowClosed = 0 }) => sum + slowClosed, 0)],
   ]);
+  exposition.total("too_long", "Messages longer than what their client takes, not sent", [
+    [node, counters.tooLong],
+  ]);
+  exposition.total("unreadable", "Forwarded messages that clients here cannot be told, not sent", [
+    [node, counters.unreadable],
+  ]);
   exposition.total("failures", "Sessions ended by a failure of the router", [
     [node, counters.failures],
   ]);
