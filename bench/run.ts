@@ -10,6 +10,7 @@ import process from "node:process";
 import { formatBytes } from "../lib/stats/figures.ts";
 import { connectionMemory } from "./connection_memory.ts";
 import { connects } from "./connects.ts";
+import { crossbar } from "./crossbar.ts";
 import { dnsperf } from "./dnsperf.ts";
 import { p2p } from "./p2p.ts";
 import { pacing } from "./pacing.ts";
@@ -38,6 +39,7 @@ const benchmarks: Readonly<Record<string, BenchmarkEntry>> = {
   p2p,
   connection_memory: connectionMemory,
   wamp,
+  crossbar,
 };
 
 const chosen = chooseBenchmarks(process.argv.slice(2));

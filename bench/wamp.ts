@@ -5,8 +5,9 @@ import type { ProbeSnapshotJson } from "../lib/wamp/probe/snapshot_json.ts";
 import type { Benchmark, BenchmarkEntry } from "./rig/benchmark.ts";
 import { Child } from "./rig/children.ts";
 import { asTyped, executable } from "./rig/executable.ts";
-import { findFreePorts } from "./rig/free_ports.ts";
 import { atLeast, atMost, exactly } from "./rig/goal.ts";
+import { runProbe } from "./rig/wamp_probe.ts";
+import { endedEarly, startRouter } from "./rig/wamp_routers.ts";
 
 const seconds = 10;
 const timeoutMs = 120_000;
@@ -60,15 +61,8 @@ export const wamp: BenchmarkEntry = {
 async function measureRouter(benchmark: Benchmark, of: Case): Promise<void> {
   const { report } = benchmark;
   report.heading(`wamp: ${of.name}`);
-  const url = `ws://127.0.0.1:${findFreePorts(1, 18_080)}/ws`;
-  const listening = Promise.withResolvers<void>();
-  const command = [executable, "wamp", "router", "--listen", url, "--stats", "off", "--quiet"];
-  report.command(asTyped(command));
-  await using router = new Child(command, {
-    timeoutMs,
-    onLine: (line) => line.startsWith("listening") && listening.resolve(),
-  });
-  await Promise.race([listening.promise, ended(router)]);
+  const { url, child } = await startRouter(benchmark, timeoutMs);
+  await using _router = child;
   if (!of.hasCalls) return await measureProbe(benchmark, of, url);
   const registered = Promise.withResolvers<void>();
   const backendCommand = [executable, "wamp", "backend", "--url", url, "--silent"];
@@ -77,22 +71,13 @@ async function measureRouter(benchmark: Benchmark, of: Case): Promise<void> {
     timeoutMs,
     onLine: (line) => line.startsWith("registered") && registered.resolve(),
   });
-  await Promise.race([registered.promise, ended(backend)]);
+  await Promise.race([registered.promise, endedEarly(backend)]);
   await measureProbe(benchmark, of, url);
 }
 
 async function measureProbe(benchmark: Benchmark, of: Case, url: string): Promise<void> {
-  const { report } = benchmark;
-  const file = benchmark.newFile("json");
   const load = [...of.args, ...(of.hasCalls ? [] : ["--no-calls"])];
-  const command = [
-    ...[executable, "wamp", "probe", "--url", url, ...load, "--size", "128"],
-    ...["--duration", `${seconds}s`, "--silent", "--stats", "off", "--json"],
-  ];
-  report.command(asTyped([...command, "probe.json"]));
-  await using probe = new Child([...command, file], { timeoutMs });
-  await probe.ended;
-  reportProbe(benchmark, of, JSON.parse(readFileSync(file, "utf8")) as ProbeSnapshotJson);
+  reportProbe(benchmark, of, await runProbe(benchmark, url, load, seconds, timeoutMs));
 }
 
 function reportProbe({ report }: Benchmark, of: Case, snapshot: ProbeSnapshotJson): void {
@@ -151,9 +136,4 @@ async function measureCluster(benchmark: Benchmark): Promise<void> {
     { name, args: [], goals: { share: 0.995, deliveryP99Ns: 100e6 } },
     probe as unknown as ProbeSnapshotJson,
   );
-}
-
-async function ended(child: Child): Promise<never> {
-  await child.ended;
-  throw new Error(`${child.command.join(" ")} ended early: ${child.lastWords}`);
 }

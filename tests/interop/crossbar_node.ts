@@ -28,18 +28,22 @@ function configuration(ws: number, rs: number): object {
   };
 }
 
+/** The command of a node in this folder that listens on these ports; its configuration is written. */
+export function crossbarCommand(folder: string, ws: number, rs: number): string[] {
+  const nodeFolder = join(folder, ".crossbar");
+  mkdirSync(nodeFolder, { recursive: true });
+  writeFileSync(join(nodeFolder, "config.json"), JSON.stringify(configuration(ws, rs)));
+  return [crossbar, "start", "--cbdir", nodeFolder];
+}
+
 /** Runs `use` with a Crossbar router, which has ended when this returns. */
 export async function withCrossbar(
   use: (urls: { readonly ws: string; readonly rs: string }) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-crossbar-"));
   const [ws = 0, rs = 0] = freePorts(2);
-  mkdirSync(join(folder, ".crossbar"));
-  const file = join(folder, ".crossbar/config.json");
-  writeFileSync(file, JSON.stringify(configuration(ws, rs)));
   // In a process group of its own: its workers are children of it.
-  const child = Bun.spawn(["setsid", crossbar, "start", "--cbdir", ".crossbar"], {
-    cwd: folder,
+  const child = Bun.spawn(["setsid", ...crossbarCommand(folder, ws, rs)], {
     stdout: "ignore",
     stderr: "ignore",
   });
@@ -55,7 +59,8 @@ export async function withCrossbar(
   }
 }
 
-async function untilItListens(ports: readonly number[]): Promise<void> {
+/** @throws {Error} it does not within a minute. */
+export async function untilItListens(ports: readonly number[]): Promise<void> {
   const untilMs = performance.now() + 60_000;
   for (const port of ports) {
     for (;;) {
