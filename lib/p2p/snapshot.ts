@@ -79,6 +79,8 @@ export interface ReceiveCounts {
   correctedBelowZero: number;
   /** What the network itself refused: malformed, or not signed by its author. */
   invalid: number;
+  /** Further copies that gossipsub removed before they were counted as anything. */
+  removedCopies: number;
   refused: Record<RefusalReason, number>;
 }
 
@@ -256,6 +258,7 @@ export function emptyReceiveCounts(): ReceiveCounts {
     lastBytes: 0,
     correctedBelowZero: 0,
     invalid: 0,
+    removedCopies: 0,
     refused: zeroCounts(refusalReasons),
   };
 }

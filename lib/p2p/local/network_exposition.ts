@@ -58,7 +58,12 @@ export function networkExposition(snapshot: NetworkSnapshot): string {
     one(deliveries.unknown),
   );
   text.gauge("deliveries_pending", "Deliveries that are outstanding", one(deliveries.inFlight));
-  text.total("duplicates", "Further copies", one(deliveries.duplicated));
+  text.total(
+    "duplicates",
+    "Further copies, without those that gossipsub removed",
+    one(deliveries.duplicated),
+  );
+  text.total("removed_copies", "Those that gossipsub removed", one(snapshot.removedCopies));
   text.total("out_of_order", "Overtaken by a later message", one(deliveries.outOfOrder));
   text.times("delivery", "From when a message was due to its arrival", histograms.delivery);
   if (reach.length > 0) {

@@ -115,6 +115,7 @@ function messages(snapshot: NetworkSnapshot): string[] {
   const width = Math.max(...lines.map((line) => line.length)) + 2;
   return [
     ...lines.map((line, index) => `${line.padEnd(width)}${rows[index]![3]}`.trimEnd()),
+    ...copies(snapshot),
     ...anomalies(snapshot),
   ];
 }
@@ -123,6 +124,13 @@ function lossText(missed: number, whileDown: number): string {
   if (whileDown === 0) return "";
   return `${formatCount(missed)} at nodes that were up, ${formatCount(whileDown)} at nodes that ` +
     "were down";
+}
+
+/** What gossipsub sends beside the first copies is no anomaly, and costs as much as they do. */
+function copies({ removedCopies, deliveries: { delivered } }: NetworkSnapshot): string[] {
+  if (removedCopies === 0) return [];
+  const each = delivered > 0 ? `, ${(removedCopies / delivered).toFixed(2)} for each delivery` : "";
+  return labelled("copies", `${formatCount(removedCopies)} more, which gossipsub removed${each}`);
 }
 
 function anomalies({ deliveries }: NetworkSnapshot): string[] {

@@ -177,6 +177,8 @@ export interface NetworkSnapshot {
   fullMeshAfterMs: number;
   broadcast: NetworkBroadcastCounts;
   deliveries: DeliveryCounts;
+  /** Further copies that gossipsub removed: they are in none of the counts of deliveries. */
+  removedCopies: number;
   /** In the order 50 %, 99 %, 100 %; empty where a message is for one node only. */
   reach: readonly ReachReport[];
   histograms: NetworkHistograms;

@@ -138,6 +138,11 @@ function receptions(text: Exposition, snapshot: NodeSnapshot): void {
     "What the network itself refused: malformed, or not signed by its author",
     one(received.invalid),
   );
+  text.counter(
+    "network_removed_copies_total",
+    "Further copies of messages that gossipsub removed, in none of the other counters",
+    one(received.removedCopies),
+  );
 }
 
 function network(text: Exposition, { peers, events, resets }: NodeSnapshot): void {
@@ -227,7 +232,7 @@ function senders(text: Exposition, snapshot: NodeSnapshot): void {
   );
   text.counter(
     "receive_message_duplicates_total",
-    "Further arrivals of messages, by sender",
+    "Further arrivals of messages, by sender, without those that gossipsub removed",
     each(({ duplicates }) => duplicates, 0),
   );
   text.counter(

@@ -12,6 +12,7 @@ import type {
   NetworkSettings,
 } from "./network.ts";
 import { type Refuser, whenRefused } from "./refused_messages.ts";
+import { type CopyRemover, whenCopyRemoved } from "./removed_copies.ts";
 import { SendMeter } from "./send_meter.ts";
 import { ignoreStaleEnds, type PeerKeeper } from "./stale_ends.ts";
 import { stressTestTopic } from "./topic.ts";
@@ -69,6 +70,7 @@ class Gossipsub implements BroadcastNetwork {
   /** Peers to whom the library wanted to send, and has no stream now. */
   private readonly withoutStream = new Set<string>();
   private refused = 0;
+  private copies = 0;
   private waiting = 0;
   private waitingBytes = 0;
   private stopped = false;
@@ -139,6 +141,7 @@ class Gossipsub implements BroadcastNetwork {
     })(components) as unknown as Router;
     liftLengthLimit(this.router);
     whenRefused(this.router, () => this.refused++);
+    whenCopyRemoved(this.router, () => this.copies++);
     spareAuthors(this.router as unknown as Forwarder, authors);
     ignoreStaleEnds(
       this.router as unknown as PeerKeeper,
@@ -192,6 +195,10 @@ class Gossipsub implements BroadcastNetwork {
 
   invalidMessages(): number {
     return this.refused;
+  }
+
+  removedCopies(): number {
+    return this.copies;
   }
 
   queued(): number {
@@ -303,7 +310,8 @@ class Gossipsub implements BroadcastNetwork {
 }
 
 /** What is used of the library's router, and its types leave out. */
-interface Router extends GossipSub, Refuser {
+interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover {
+  readonly score: Refuser["score"] & CopyRemover["score"];
   readonly streamsOutbound: Map<string, OutgoingStream>;
   publish(
     topic: string,

@@ -129,6 +129,11 @@ export interface BroadcastNetwork {
   queued(): number;
   /** What came and was refused: malformed, or not signed by its author. */
   invalidMessages(): number;
+  /**
+   * Further copies of messages that the network itself removed, so that `received` was not told of
+   * them: gossipsub has a message sent by several peers, so that it arrives whatever becomes of one.
+   */
+  removedCopies(): number;
   clockOffsets(): readonly ClockOffset[];
   /** Ends everything at once, with no word to the handlers but events; the port is free afterwards. */
   stop(): Promise<void>;

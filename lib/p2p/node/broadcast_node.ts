@@ -242,6 +242,7 @@ export class BroadcastNode implements RunningNode {
         ...receiver.counts,
         refused: { ...receiver.counts.refused },
         invalid: network.invalidMessages(),
+        removedCopies: network.removedCopies(),
       },
       senders: receiver.senders(),
       peers,

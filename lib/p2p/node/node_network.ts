@@ -41,6 +41,7 @@ export class NodeNetwork {
   private listenPort: number;
   private opening: Promise<void> = Promise.resolve();
   private earlierInvalid = 0;
+  private earlierCopies = 0;
   private readonly knownOffsets = new Map<number, ClockOffset>();
   private known: { readonly peerId: string; readonly addresses: readonly string[] } = {
     peerId: "",
@@ -107,6 +108,7 @@ export class NodeNetwork {
     this.clockOffsets();
     this.silence();
     this.earlierInvalid += current.invalidMessages();
+    this.earlierCopies += current.removedCopies();
     this.current = undefined;
     await current.stop();
   }
@@ -149,6 +151,10 @@ export class NodeNetwork {
 
   invalidMessages(): number {
     return this.earlierInvalid + (this.current?.invalidMessages() ?? 0);
+  }
+
+  removedCopies(): number {
+    return this.earlierCopies + (this.current?.removedCopies() ?? 0);
   }
 
   /** The latest estimate for each peer, also for those that have gone. */

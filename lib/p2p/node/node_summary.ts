@@ -139,6 +139,9 @@ function received(snapshot: NodeSnapshot): string[] {
       "received",
       `${formatCount(received.messages)} messages of ${formatCount(senders.length)} nodes`,
     ),
+    ...(received.removedCopies > 0
+      ? labelled("copies", `${formatCount(received.removedCopies)} more, which gossipsub removed`)
+      : []),
     ...(refused.length > 0 ? labelled("refused", refused.join(", ")) : []),
     ...(shown.length === 0 ? [] : senderTable(snapshot, shown)),
     ...(shown.length < senders.length

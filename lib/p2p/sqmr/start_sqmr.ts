@@ -90,6 +90,7 @@ function networkOf(
     reachablePeers: () => broadcaster.reachablePeers(),
     blacklisted: () => host.blacklisted(),
     publish: (message, token) => broadcaster.publish(message, token),
+    removedCopies: () => 0,
     queued: () => broadcaster.queued(),
     clockOffsets: () => host.clockOffsets(),
     stop: async () => {

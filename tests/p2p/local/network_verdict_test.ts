@@ -56,6 +56,15 @@ test("judgeNetwork() calls losses a result, unless an expectation is about them"
   assert.deepEqual(expectations.map(({ passed }) => passed), [false, true]);
 });
 
+test("networkSummary() tells of the copies that gossipsub removed", () => {
+  const removed = twoNodes({ removedCopies: 190 });
+  assert.match(
+    networkSummary(removed).join("\n"),
+    /^copies +190 more, which gossipsub removed, 2\.\d\d for each delivery$/m,
+  );
+  assert.doesNotMatch(networkSummary(twoNodes()).join("\n"), /^copies/m);
+});
+
 test("judgeNetwork() sees delays that are negative", () => {
   const { histograms } = twoNodes();
   histograms.negativeDelivery.recordMany(7e6, 10_000);
