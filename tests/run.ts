@@ -3,8 +3,9 @@
  * one that hangs or crashes fails alone. Arguments choose files by a part of their path; those of
  * `chosenFolders` run only when they are chosen. The last line is `N passed, N failed, N skipped`.
  *
- * Tests that mostly wait run two files at a time; those that judge timing have the machine to
- * themselves, after the others.
+ * Files run several at a time, since most of them wait most of the time: three, then two of those
+ * that measure, one on each core of a small machine, then one by one those that other load would
+ * change.
  */
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,20 +13,46 @@ import { join } from "node:path";
 import process from "node:process";
 
 const fileTimeoutMs = 180_000;
-/** How many files run at a time where they may share the machine. */
-const lanes = 2;
 /** What runs only where it is chosen: it takes minutes, or needs more than the tests' own programs. */
 const chosenFolders = ["tests/long/", "tests/interop/rust_libp2p/"];
-/** Where measurements or limits of the host are judged, which other load would change. */
-const aloneFolders = [
-  "bench",
-  "client",
-  "doctor",
-  "end_to_end",
-  "host",
-  "load",
-  "long",
-  "workers",
+/** Groups of files, by the beginning of their path, of which so many run at a time; the first counts. */
+const groups = [
+  // What they judge, or read of the whole host, would change with other load; or they take all of it.
+  {
+    lanes: 1,
+    files: [
+      "tests/end_to_end/many_connections_test.ts",
+      "tests/end_to_end/many_workers_test.ts",
+      "tests/end_to_end/ramp_generator_cpu_test.ts",
+      "tests/host/",
+      "tests/load/load_loops_test.ts",
+      "tests/load/overload_test.ts",
+      "tests/load/truth_test.ts",
+      "tests/long/",
+    ],
+  },
+  // Loads with times to keep, which leave most of a core.
+  {
+    lanes: 2,
+    files: [
+      ...["tests/bench/", "tests/client/", "tests/doctor/", "tests/end_to_end/", "tests/load/"],
+      "tests/workers/",
+    ],
+  },
+  { lanes: 3, files: ["tests/"] },
+];
+/** Begun first in their group, the longest first, so that no lane is left alone with one of them. */
+const slowest = [
+  "tests/transport/quic_conformance_test.ts",
+  "tests/p2p/local/run_test.ts",
+  "tests/transport/conformance_test.ts",
+  "tests/transport/quic_ends_test.ts",
+  "tests/cli/wrong_servers_test.ts",
+  "tests/end_to_end/long_runs_test.ts",
+  "tests/doctor/prediction_test.ts",
+  "tests/end_to_end/outage_test.ts",
+  "tests/end_to_end/ramp_host_limits_test.ts",
+  "tests/bench/million_test.ts",
 ];
 
 interface Outcome {
@@ -38,18 +65,23 @@ interface Outcome {
 let reports = 0;
 const root = join(import.meta.dir, "..");
 const filters = process.argv.slice(2);
-const files = [...new Bun.Glob("tests/**/*_test.ts").scanSync(root)]
+const allFiles = [...new Bun.Glob("tests/**/*_test.ts").scanSync(root)];
+for (const listed of [...slowest, ...groups.flatMap(({ files }) => files)]) {
+  if (allFiles.some((file) => file.startsWith(listed))) continue;
+  throw new Error(`tests/run.ts lists ${listed}, which is no test file or folder`);
+}
+const files = allFiles
   .filter((file) =>
     filters.length === 0
       ? !chosenFolders.some((folder) => file.startsWith(folder))
       : filters.some((filter) => file.includes(filter))
   )
-  .sort();
+  .sort((a, b) => slowness(b) - slowness(a) || (a < b ? -1 : 1));
 
-const isAlone = (file: string) => aloneFolders.some((name) => file.startsWith(`tests/${name}/`));
 const total: Outcome = { passed: 0, failed: 0, skipped: [] };
-await runFiles(files.filter((file) => !isAlone(file)), lanes);
-await runFiles(files.filter(isAlone), 1);
+for (const group of groups.toReversed()) {
+  await runFiles(files.filter((file) => groupOf(file) === group), group.lanes);
+}
 if (total.skipped.length > 0) {
   console.log("skipped:");
   for (const name of total.skipped) console.log(`  ${name}`);
@@ -58,6 +90,16 @@ console.log(
   `${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`,
 );
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
+
+function groupOf(file: string) {
+  return groups.find(({ files }) => files.some((beginning) => file.startsWith(beginning)));
+}
+
+/** How far to the front of its group a file belongs. */
+function slowness(file: string): number {
+  const place = slowest.indexOf(file);
+  return place < 0 ? 0 : slowest.length - place;
+}
 
 async function runFiles(files: readonly string[], lanes: number): Promise<void> {
   const waiting = files.values();
