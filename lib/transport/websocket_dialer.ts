@@ -1,5 +1,6 @@
 import type { Failure } from "../stats/failure.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { TimedPhases } from "./timed_phases.ts";
 import type {
   ConnectionHandlers,
   Dialer,
@@ -52,21 +53,14 @@ export class WebSocketDialer implements Dialer {
   readonly #handlers: ConnectionHandlers;
   readonly #handshakes: UpgradeHandshakes;
   readonly #parser: FrameParser;
+  readonly #phases: TimedPhases;
+  /** By id. */
   readonly #phase: Uint8Array;
   /** 1 where this side asked for the end. */
   readonly #asked: Uint8Array;
-  /** The sweep's tick at which a phase that is limited in time began. */
-  readonly #since: Uint32Array;
   /** Why a connection is about to close. */
   readonly #reasons = new Map<number, Failure>();
   readonly #timeout: Failure;
-  readonly #tickMs: number;
-  readonly #connectTicks: number;
-  readonly #closeTicks: number;
-  #tick = 0;
-  /** How many connections are in phases that are limited in time. */
-  #limited = 0;
-  #sweepTimer: ReturnType<typeof setInterval> | undefined;
   #inUse = 0;
   #allClosed: (() => void) | undefined;
   #isShut = false;
@@ -91,12 +85,13 @@ export class WebSocketDialer implements Dialer {
       closeFrame: (id, code, reason) => this.#closeFrame(id, code, reason),
       violation: (id, code, detail) => this.#violation(id, code, detail),
     });
-    this.#phase = new Uint8Array(capacity);
+    const limitsMs = new Array<number>(left + 1).fill(Infinity);
+    // The connect timeout is one for the stream and the upgrade on it.
+    limitsMs.fill(connectTimeoutMs, connecting, upgrading + 1);
+    limitsMs.fill(closeTimeoutMs, closing);
+    this.#phases = new TimedPhases(capacity, limitsMs, (id, phase) => this.#expired(id, phase));
+    this.#phase = this.#phases.current;
     this.#asked = new Uint8Array(capacity);
-    this.#since = new Uint32Array(capacity);
-    this.#tickMs = Math.min(250, Math.max(5, connectTimeoutMs / 8));
-    this.#connectTicks = Math.ceil(connectTimeoutMs / this.#tickMs);
-    this.#closeTicks = Math.ceil(closeTimeoutMs / this.#tickMs);
     this.#timeout = {
       kind: "timeout",
       detail: `no answer to the WebSocket upgrade within ${connectTimeoutMs} ms`,
@@ -141,7 +136,7 @@ export class WebSocketDialer implements Dialer {
     }
     if (this.#isShut) return this.#handlers.close(id, undefined);
     this.#inUse++;
-    this.#enter(id, connecting);
+    this.#phases.enter(id, connecting);
     this.#streams.connect(id);
   }
 
@@ -178,7 +173,7 @@ export class WebSocketDialer implements Dialer {
   close(id: number): void {
     const phase = this.#phase[id]!;
     if (phase === connecting || phase === upgrading) this.terminate(id);
-    else if (phase === finishing) this.#enter(id, closing);
+    else if (phase === finishing) this.#phases.enter(id, closing);
     else if (phase === open) this.#sendClose(id, closing);
     if (phase === finishing || phase === open) this.#streams.resume(id);
   }
@@ -187,7 +182,7 @@ export class WebSocketDialer implements Dialer {
     const phase = this.#phase[id] ?? free;
     if (phase === free || phase === left) return;
     this.#asked[id] = 1;
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.terminate(id);
   }
 
@@ -200,55 +195,33 @@ export class WebSocketDialer implements Dialer {
   async #closeAll(): Promise<void> {
     for (let id = 0; id < this.#phase.length; id++) this.close(id);
     if (this.#inUse > 0) {
-      // The sweep ends every one of them in time.
+      // Every one of them ends in time.
       await new Promise<void>((resolve) => this.#allClosed = resolve);
     }
-    clearInterval(this.#sweepTimer);
+    this.#phases.stop();
     await this.#streams.shutdown();
   }
 
   #sendClose(id: number, phase: typeof finishing | typeof closing): void {
     this.#asked[id] = 1;
-    this.#enter(id, phase);
+    this.#phases.enter(id, phase);
     this.#output.close(id, normalClosure);
   }
 
-  #enter(id: number, phase: number): void {
-    if (isLimited(this.#phase[id]!)) this.#limited--;
-    this.#phase[id] = phase;
-    if (!isLimited(phase)) return;
-    this.#limited++;
-    // The connect timeout is one for the stream and the upgrade on it.
-    if (phase !== upgrading) this.#since[id] = this.#tick;
-    this.#sweepTimer ??= setInterval(() => this.#sweep(), this.#tickMs);
-  }
-
-  /** Ends what takes too long. One timer for all, and none while nothing is limited. */
-  #sweep(): void {
-    this.#tick++;
-    for (let id = 0; id < this.#phase.length && this.#limited > 0; id++) {
-      const phase = this.#phase[id]!;
-      if (!isLimited(phase)) continue;
-      const ticks = this.#tick - this.#since[id]!;
-      if (phase === connecting || phase === upgrading) {
-        if (ticks > this.#connectTicks) this.#fail(id, this.#timeout);
-      } else if (ticks > this.#closeTicks) {
-        this.#streams.terminate(id);
-      }
-    }
-    if (this.#limited > 0) return;
-    clearInterval(this.#sweepTimer);
-    this.#sweepTimer = undefined;
+  /** Ends what takes too long. */
+  #expired(id: number, phase: number): void {
+    if (phase === connecting || phase === upgrading) this.#fail(id, this.#timeout);
+    else this.#streams.terminate(id);
   }
 
   #fail(id: number, failure: Failure): void {
     this.#reasons.set(id, failure);
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.terminate(id);
   }
 
   #streamOpen(id: number): void {
-    this.#enter(id, upgrading);
+    this.#phases.goOn(id, upgrading);
     this.#output.attach(id);
     const request = this.#handshakes.request(id);
     this.#output.write(id, request, request.length);
@@ -265,7 +238,7 @@ export class WebSocketDialer implements Dialer {
     if (result === undefined) return;
     if (typeof result !== "number") return this.#fail(id, result);
     this.#handshakes.reset(id);
-    this.#enter(id, open);
+    this.#phases.enter(id, open);
     this.#handlers.open(id);
     // The first messages may have come with the response.
     if (result < bytes.length && this.#phase[id]! >= open) {
@@ -285,7 +258,7 @@ export class WebSocketDialer implements Dialer {
   #closeFrame(id: number, code: number, reason: string): void {
     const wasAsked = this.#asked[id] === 1;
     // RFC 6455 7.1.1: the server ends the stream first, so that it keeps the TIME_WAIT.
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     if (wasAsked) return;
     this.#reasons.set(id, closedByPeer("server", code, reason));
     const answer = code === closeCodes.noStatus ? new Uint8Array(0) : closePayload(code, "");
@@ -297,7 +270,7 @@ export class WebSocketDialer implements Dialer {
   #violation(id: number, code: number, detail: string): void {
     const failure: Failure = { kind: "protocol", detail };
     if (this.#phase[id] !== open || this.#output.isBlocked(id)) return this.#fail(id, failure);
-    this.#enter(id, left);
+    this.#phases.enter(id, left);
     this.#output.close(id, closePayload(code, ""));
     this.#streams.close(id);
     this.#handlers.close(id, failure);
@@ -313,7 +286,7 @@ export class WebSocketDialer implements Dialer {
     if (phase === left) return;
     if (phase === upgrading) this.#reasons.set(id, endedInUpgrade);
     if (phase === open) this.#reasons.set(id, endedWithoutClose);
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.close(id);
   }
 
@@ -323,7 +296,7 @@ export class WebSocketDialer implements Dialer {
     const cause = this.#asked[id] === 1
       ? undefined
       : reason ?? failure ?? (this.#phase[id]! < open ? endedInUpgrade : endedWithoutClose);
-    this.#enter(id, free);
+    this.#phases.enter(id, free);
     this.#asked[id] = 0;
     this.#parser.reset(id);
     this.#output.detach(id);
@@ -333,9 +306,4 @@ export class WebSocketDialer implements Dialer {
     if (!wasLeft) this.#handlers.close(id, cause);
     if (this.#inUse === 0) this.#allClosed?.();
   }
-}
-
-/** Whether a phase may last only so long. */
-function isLimited(phase: number): boolean {
-  return phase === connecting || phase === upgrading || phase >= closing;
 }

@@ -1,4 +1,5 @@
 import type { Failure } from "../../stats/failure.ts";
+import { TimedPhases } from "../../transport/timed_phases.ts";
 import type {
   ConnectionHandlers,
   Dialer,
@@ -37,29 +38,27 @@ const handshakeErrors: Readonly<Record<number, string>> = {
  * WAMP over rawsocket (specification, section "RawSocket Transport"), the client's side, on the
  * streams of another dialer. One `data` call is one message.
  *
- * A connection costs 8 bytes beside the stream, and what `RawSocketParser` says; a buffer more only
+ * A connection costs 11 bytes beside the stream, and what `RawSocketParser` says; a buffer more only
  * while its stream takes no bytes.
  */
 export class RawSocketDialer implements Dialer {
   readonly traits: TransportTraits;
   readonly #handlers: ConnectionHandlers;
   readonly #serializer: number;
+  readonly #phases: TimedPhases;
+  /** By id. */
   readonly #phase: Uint8Array;
   /** The handshake's answer while it is incomplete, and how much of it has come. */
   readonly #answers: Uint8Array;
   readonly #answerFilled: Uint8Array;
   /** What the router takes at most, as the exponent of its handshake. */
   readonly #lengthExponent: Uint8Array;
-  readonly #since: Float64Array;
   readonly #parser: RawSocketParser;
   readonly #reasons = new Map<number, Failure>();
   /** Rests of frames of which the stream took only a part. */
   readonly #held = new Map<number, Uint8Array>();
   readonly #owed = new Set<number>();
-  readonly #connectTimeoutMs: number;
   #frame = new Uint8Array(65_536);
-  #sweepTimer: ReturnType<typeof setInterval> | undefined;
-  #limited = 0;
   #streams!: Dialer;
 
   private constructor(
@@ -68,16 +67,22 @@ export class RawSocketDialer implements Dialer {
     serializer: number,
     secure: boolean,
   ) {
-    const { capacity } = settings;
+    const { capacity, connectTimeoutMs } = settings;
     this.traits = { framing: "message", reliable: true, ordered: true, secure, maxMessageBytes };
+    const timeout: Failure = {
+      kind: "timeout",
+      detail: `no answer to the rawsocket handshake within ${connectTimeoutMs} ms`,
+    };
     this.#handlers = handlers;
     this.#serializer = serializer;
-    this.#phase = new Uint8Array(capacity);
+    const limitsMs = new Array<number>(ending + 1).fill(Infinity);
+    // The connect timeout is one for the stream and the handshake on it.
+    limitsMs.fill(connectTimeoutMs, connecting, handshaking + 1);
+    this.#phases = new TimedPhases(capacity, limitsMs, (id) => this.#fail(id, timeout));
+    this.#phase = this.#phases.current;
     this.#answers = new Uint8Array(capacity * headerBytes);
     this.#answerFilled = new Uint8Array(capacity);
     this.#lengthExponent = new Uint8Array(capacity);
-    this.#since = new Float64Array(capacity);
-    this.#connectTimeoutMs = settings.connectTimeoutMs;
     this.#parser = new RawSocketParser(capacity, settings.maxMessageBytes, {
       message: (id, bytes) => {
         if (this.#phase[id] === open) this.#handlers.data(id, bytes, false);
@@ -112,8 +117,7 @@ export class RawSocketDialer implements Dialer {
   }
 
   connect(id: number): void {
-    this.#enter(id, connecting);
-    this.#since[id] = performance.now();
+    this.#phases.enter(id, connecting);
     this.#streams.connect(id);
   }
 
@@ -160,19 +164,19 @@ export class RawSocketDialer implements Dialer {
 
   close(id: number): void {
     if (this.#phase[id] !== open) return this.terminate(id);
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.close(id);
   }
 
   terminate(id: number): void {
     const phase = this.#phase[id] ?? free;
     if (phase === free) return;
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.terminate(id);
   }
 
   async shutdown(): Promise<void> {
-    clearInterval(this.#sweepTimer);
+    this.#phases.stop();
     await this.#streams.shutdown();
   }
 
@@ -194,41 +198,14 @@ export class RawSocketDialer implements Dialer {
     this.#held.set(id, Buffer.concat([held ?? [], frame.subarray(written, total)] as Uint8Array[]));
   }
 
-  #enter(id: number, phase: number): void {
-    const isLimited = (each: number) => each === connecting || each === handshaking;
-    if (isLimited(this.#phase[id]!)) this.#limited--;
-    this.#phase[id] = phase;
-    if (!isLimited(phase)) return;
-    this.#limited++;
-    this.#sweepTimer ??= setInterval(
-      () => this.#sweep(),
-      Math.min(250, Math.max(5, this.#connectTimeoutMs / 8)),
-    );
-  }
-
-  /** Ends what takes too long to open. One timer for all, and none while nothing opens. */
-  #sweep(): void {
-    const beforeMs = performance.now() - this.#connectTimeoutMs;
-    for (let id = 0; id < this.#phase.length && this.#limited > 0; id++) {
-      const phase = this.#phase[id]!;
-      if ((phase === connecting || phase === handshaking) && this.#since[id]! < beforeMs) {
-        const detail = `no answer to the rawsocket handshake within ${this.#connectTimeoutMs} ms`;
-        this.#fail(id, { kind: "timeout", detail });
-      }
-    }
-    if (this.#limited > 0) return;
-    clearInterval(this.#sweepTimer);
-    this.#sweepTimer = undefined;
-  }
-
   #fail(id: number, failure: Failure): void {
     this.#reasons.set(id, failure);
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.terminate(id);
   }
 
   #streamOpen(id: number): void {
-    this.#enter(id, handshaking);
+    this.#phases.goOn(id, handshaking);
     this.#answerFilled[id] = 0;
     const hello = Uint8Array.of(magic, (mostLengthExponent << 4) | this.#serializer, 0, 0);
     this.#streams.send(id, hello, 0, hello.length, hello.length);
@@ -246,7 +223,7 @@ export class RawSocketDialer implements Dialer {
     if (filled < headerBytes) return;
     const failure = this.#handshakeFailure(id);
     if (failure !== undefined) return this.#fail(id, failure);
-    this.#enter(id, open);
+    this.#phases.enter(id, open);
     this.#handlers.open(id);
     if (at < bytes.length && this.#phase[id]! >= open) {
       this.#parser.receive(id, bytes.subarray(at));
@@ -296,7 +273,7 @@ export class RawSocketDialer implements Dialer {
         ? "the router ended the connection"
         : "the router ended the connection instead of answering the rawsocket handshake",
     });
-    this.#enter(id, ending);
+    this.#phases.enter(id, ending);
     this.#streams.close(id);
   }
 
@@ -307,7 +284,7 @@ export class RawSocketDialer implements Dialer {
       kind: "closed-by-peer" as const,
       detail: "the router ended the connection",
     });
-    this.#enter(id, free);
+    this.#phases.enter(id, free);
     this.#parser.reset(id);
     this.#held.delete(id);
     this.#owed.delete(id);
