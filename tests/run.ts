@@ -25,9 +25,7 @@ const groups = [
       "tests/end_to_end/many_workers_test.ts",
       "tests/end_to_end/ramp_generator_cpu_test.ts",
       "tests/host/",
-      "tests/load/load_loops_test.ts",
-      "tests/load/overload_test.ts",
-      "tests/load/truth_test.ts",
+      "tests/load/",
       "tests/long/",
     ],
   },
@@ -35,7 +33,10 @@ const groups = [
   {
     lanes: 2,
     files: [
-      ...["tests/bench/", "tests/client/", "tests/doctor/", "tests/end_to_end/", "tests/load/"],
+      "tests/bench/",
+      "tests/client/",
+      "tests/doctor/",
+      "tests/end_to_end/",
       "tests/workers/",
     ],
   },
