@@ -1,6 +1,7 @@
+import { checkOptions } from "./check_options.ts";
 import { codes, messageName } from "./codes.ts";
 import { isId, maxId } from "./id.ts";
-import type { ClientMessage, RouterMessage } from "./message.ts";
+import type { ClientMessage, Dict, RouterMessage } from "./message.ts";
 import { ProtocolViolation } from "./protocol_violation.ts";
 import { shown } from "./shown.ts";
 
@@ -74,7 +75,7 @@ const fromRouter = new Set<number>([
 
 /**
  * Checks a message that a client sent, or its head (without arguments): number and kinds of its
- * elements. URIs are checked where they are used, for that answer is an ERROR.
+ * elements, and its options. URIs are checked where they are used, for that answer is an ERROR.
  *
  * @throws {ProtocolViolation} it is not a message that a client may send.
  */
@@ -116,6 +117,7 @@ function check(message: readonly unknown[], allowed: ReadonlySet<number>, sender
         `element ${index} of ${messageName(code)} is ${shown(value)}, expected ${expected[field]}`,
       );
     }
+    if (field === "dict") checkOptions(code, value as Dict);
   }
 }
 

@@ -4,7 +4,10 @@ import type { Identity } from "./session.ts";
 // What one client gets to know of the options of another one.
 
 /** How arguments are to be read that the router passes on unread (payload passthru mode). */
-const payloadNames = ["enc_algo", "enc_key", "enc_serializer", "ppt_scheme", "ppt_serializer"];
+const payloadNames = [
+  ...["ppt_scheme", "ppt_serializer", "ppt_cipher", "ppt_keyid"],
+  ...["enc_algo", "enc_key", "enc_serializer"],
+];
 const publisherNames = ["publisher", "publisher_authid", "publisher_authrole"];
 const callerNames = ["caller", "caller_authid", "caller_authrole"];
 const shownNames = [...payloadNames, ...publisherNames, ...callerNames];

@@ -1,5 +1,4 @@
 import type { Dict } from "../message/message.ts";
-import { ProtocolViolation } from "../message/protocol_violation.ts";
 import type { Session } from "./session.ts";
 
 const filterNames = [
@@ -30,18 +29,16 @@ export class Receivers {
   }
 
   /**
+   * @param options of a message that was checked.
    * @returns undefined: the options of the publication exclude nobody.
-   * @throws {ProtocolViolation} one of them is no list.
    */
   static of(options: Dict): Receivers | undefined {
     let found: Record<string, unknown> | undefined;
     for (const name of filterNames) {
       const list = options[name];
       if (list === undefined || list === null) continue;
-      if (!Array.isArray(list)) throw new ProtocolViolation(`${name} of PUBLISH is not a list`);
       found ??= {};
-      // Nobody has an id or a name of another kind.
-      found[name] = list.filter((one) => typeof one === "number" || typeof one === "string");
+      found[name] = list;
     }
     return found === undefined ? undefined : new Receivers(found);
   }

@@ -144,10 +144,13 @@ function skip(cursor: ByteCursor, length: number): 0 {
 
 /** The one extension that MessagePack defines, -1: a time in 4, 8 or 12 bytes. */
 const timestamp = 0xff;
+/** In one byte it is what JavaScript's libraries write for `undefined`. */
+const nothing = 0;
 
 function extension(cursor: ByteCursor, length: number): 0 {
   const type = cursor.uint8();
-  const isPlain = type === timestamp && (length === 4 || length === 8 || length === 12);
+  const isTime = type === timestamp && (length === 4 || length === 8 || length === 12);
+  const isPlain = isTime || type === nothing && length === 1;
   if (cursor.isForDecoding && !isPlain) {
     throw new TypeError(`the extension ${type} of ${length} bytes is not known here`);
   }

@@ -11,7 +11,7 @@ test("checkClientMessage() takes what a client may send", () => {
       [1, "realm1", {}],
       [16, 1, {}, "a.b"],
       [16, 1, {}, "a.b", []],
-      [16, 1, { enc_algo: "x" }, "a.b", new Uint8Array(3)],
+      [16, 1, { enc_algo: "x_own", retain: null }, "a.b", new Uint8Array(3)],
       [48, maxId, {}, "a.b", [], {}],
       [8, 68, 1, {}, "a.b"],
     ]

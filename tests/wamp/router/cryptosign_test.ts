@@ -1,6 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { isAnswer, newChallenge, SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
+import { testWithVectors, vectorFiles } from "../official_vectors.ts";
 
 test("SigningKey has the public key and the signature of RFC 8032", () => {
   // RFC 8032, section 7.1, TEST 3: a message of two bytes.
@@ -41,4 +42,26 @@ test("isAnswer() takes the signature of that challenge by that key, and nothing 
   }
   // Bound to a TLS connection, which is not asked for, it is another message.
   assert.ok(!isAnswer(key.publicKey, challenge, key.answer(challenge, new Uint8Array(32).fill(1))));
+});
+
+testWithVectors("SigningKey gives the signatures of the specification's vectors", () => {
+  // Section "Cryptosign-based Authentication", "Test Vectors": with and without a TLS channel.
+  const texts = [...vectorFiles("**/authentication_cryptosign.md").values()];
+  const field = (name: string) => `'${name}': (?:None|'([0-9a-f]+)')`;
+  const names = ["channel_id", "private_key", "challenge", "signature"];
+  const vector = new RegExp(`\\{\\s*${names.map(field).join(",\\s*")}`, "g");
+  const found = texts.flatMap((text) => [...text.matchAll(vector)]);
+  const hex = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
+  for (const [, channel, seed, challenge, signature] of found) {
+    const key = new SigningKey(hex(seed!));
+    const channelId = channel === undefined ? undefined : hex(channel);
+    assert.equal(key.answer(challenge!, channelId), signature);
+    // Without a channel it is what the router takes; with one it is the answer to another challenge.
+    assert.equal(isAnswer(key.publicKey, challenge!, signature!), channelId === undefined);
+    assert.ok(isAnswer(key.publicKey, signature!.slice(128), signature!));
+  }
+  assert.deepEqual(found.map(([, channel]) => channel !== undefined), [
+    ...[false, false, false],
+    ...[true, true, true],
+  ]);
 });

@@ -102,12 +102,18 @@ test("options and details reach others only where every serializer can say them"
     await client.ask([64, 1, {}, "com.example.client"]);
     const large = 2n ** 60n;
 
-    const scheme = { ppt_scheme: large, enc_algo: { a: [large] }, ppt_serializer: "cbor" };
-    client.send([16, 2, { ...scheme, exclude: [large, 7] }, "com.example.topic", [1]]);
+    const scheme = {
+      ...{ ppt_scheme: large, ppt_serializer: { a: [large] } },
+      ...{
+        ppt_cipher: "xsalsa20poly1305",
+        ppt_keyid: "GTtQ37XGJO2O4R8Dvx4AUo8pe61D9evIWpKGQAPdOh0=",
+      },
+    };
+    client.send([16, 2, scheme, "com.example.topic", [1]]);
     const [, , , details] = await reader.next();
     const { forward_for, ...others } = details as Record<string, unknown>;
     assert.ok(Array.isArray(forward_for));
-    assert.deepEqual(others, { ppt_serializer: "cbor" });
+    assert.deepEqual(others, { ppt_cipher: scheme.ppt_cipher, ppt_keyid: scheme.ppt_keyid });
 
     reader.send([48, 2, {}, "com.example.client"]);
     const [, request] = await client.next();
@@ -116,7 +122,7 @@ test("options and details reach others only where every serializer can say them"
 
     // What cannot be is answered, and not taken for a failure of the router.
     const answers: readonly (readonly [readonly unknown[], unknown])[] = [
-      [[32, 3, { match: large }, "com.example.a"], "wamp.error.option_not_allowed"],
+      [[64, 3, { match: large }, "com.example.a"], "wamp.error.option_not_allowed"],
       [[64, 4, { invoke: large }, "com.example.b"], "wamp.error.option_not_allowed"],
       [[48, 5, {}, "wamp.session.get", [large]], "wamp.error.no_such_session"],
     ];

@@ -165,6 +165,7 @@ test("values that refer to others are not decoded, nor such as take the square o
   assert.deepEqual(cbor.decode(cborDetails([0xc1, 0]))[2], { a: new Date(0) });
   assert.deepEqual(cbor.decode(cborDetails(bignum(9)))[2], { a: 2n ** 72n - 1n });
   assert.deepEqual(msgpack.decode(msgpackDetails("d6ff00000000"))[2], { a: new Date(0) });
+  assert.deepEqual(msgpack.decode(msgpackDetails("d40000"))[2], { a: undefined });
 });
 
 test("open() and decode() survive whatever comes", () => {
