@@ -33,6 +33,7 @@ testWith(["haproxy"])(
         "marked-down<=2s",
         "events.lost==0",
         "events.duplicated==0",
+        "events.out-of-order==0",
         "spread.difference<=1",
       ],
     });

@@ -61,6 +61,7 @@ export class AcceptedLinks {
     const lost = this.#lost.get(session.node);
     clearTimeout(lost?.timer);
     this.#lost.delete(session.node);
+    earlier.successor = session;
     for (const subscription of [...earlier.subscriptions]) {
       subscription.remove(earlier);
       subscription.add(session);

@@ -6,8 +6,10 @@ import { invalidUri, isPattern, isReserved, isUri, type UriStrictness } from "..
 import { WampError } from "../message/wamp_error.ts";
 import { Payload } from "../serialization/payload.ts";
 import type { Encoded, Serializer } from "../serialization/serializer.ts";
+import type { StandstillWatch } from "../transport/standstill.ts";
 import type { RouterCounters } from "./counters.ts";
 import { forwardedFor, publisherDetails } from "./details.ts";
+import { LinkOutbox } from "./link_outbox.ts";
 import type { LinkedRouters } from "./links.ts";
 import { matchPolicyOf } from "./match_policy.ts";
 import type { MetaEvents } from "./meta_events.ts";
@@ -15,7 +17,7 @@ import { notAuthorized } from "./not_authorized.ts";
 import { Outbox } from "./outbox.ts";
 import { PatternTable } from "./pattern_table.ts";
 import { Receivers } from "./receivers.ts";
-import type { Identity, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { Subscription } from "./subscription.ts";
 
 /** A publication on its way to subscribers. */
@@ -32,7 +34,7 @@ export interface Publication {
   /** It came from another router. */
   readonly isForwarded: boolean;
   /** For whom other routers get it; undefined: they do not. */
-  readonly origin: { readonly id: number; readonly identity: Identity } | undefined;
+  readonly origin: Session | undefined;
 }
 
 /** Publishes and subscribes in one realm. */
@@ -43,6 +45,7 @@ export class Broker {
   readonly #meta: MetaEvents;
   readonly #strictness: UriStrictness;
   readonly #outbox: Outbox;
+  readonly linkOutbox: LinkOutbox;
   links: LinkedRouters;
 
   constructor(
@@ -50,12 +53,14 @@ export class Broker {
     meta: MetaEvents,
     links: LinkedRouters,
     strictness: UriStrictness,
+    standstill: StandstillWatch,
   ) {
     this.#counters = counters;
     this.#meta = meta;
     this.links = links;
     this.#strictness = strictness;
     this.#outbox = new Outbox(counters);
+    this.linkOutbox = new LinkOutbox(counters, standstill);
   }
 
   subscriptionOf(id: number): Subscription | undefined {
@@ -181,9 +186,11 @@ export class Broker {
     });
     if (options["acknowledge"] !== true) return;
     const acknowledge = () => session.send([codes.published, request, id], Payload.empty);
-    // Behind the event, so that what is acknowledged is on its way even if this process dies now. Links
-    // are written to at the end of this turn of the event loop.
-    this.#outbox.then(() => isLinked ? void setImmediate(acknowledge) : void acknowledge());
+    // Behind the event, so that what is acknowledged is on its way even if this process dies now.
+    this.#outbox.then(() => {
+      if (isLinked) this.linkOutbox.acknowledge(session, acknowledge);
+      else acknowledge();
+    });
   }
 
   /**
@@ -244,7 +251,7 @@ export class Broker {
   #toLinks(
     matches: readonly Subscription[],
     { id, topic, payload, publisher, receivers }: Publication,
-    origin: { readonly id: number; readonly identity: Identity },
+    origin: Session,
   ): boolean {
     let sent: Set<Session> | undefined;
     let head: readonly unknown[] | undefined;
@@ -261,11 +268,7 @@ export class Broker {
         }];
         const { connection } = session;
         const event = encodedOnce(encoded, connection.lane.serializer, head, payload);
-        if (connection.send(event)) {
-          this.#counters.eventsToLinks++;
-          // A link that is lost may come back, and then gets it from there.
-          session.log?.push(event);
-        } else this.#counters.tooLong++;
+        this.linkOutbox.send(origin, session, event);
       }
     }
     return sent !== undefined;

@@ -61,6 +61,11 @@ export class RouterClient implements Receiver {
     }
   }
 
+  /** The router has stood still. */
+  doubt(): void {
+    this.#connection.doubt();
+  }
+
   closed(): void {
     const state = this.#state;
     if (state.name === "joined") state.realm.lose(state.session);
@@ -164,6 +169,7 @@ export class RouterClient implements Receiver {
   #watchLink(): void {
     let activity = this.#connection.activity;
     const timer = setInterval(() => {
+      this.#router.checkStandstill();
       if (this.#state.name !== "joined") return clearInterval(timer);
       if (this.#connection.activity === activity) this.#connection.terminate();
       activity = this.#connection.activity;

@@ -25,6 +25,8 @@ export interface RouterCounters {
   tooLong: number;
   /** Publications and answers of other routers that clients here cannot be told in their serialization. */
   unreadable: number;
+  /** How often the process stood still, and asked everybody whether they are still there. */
+  standstills: number;
   /** Exceptions that ended a session, and should not have happened. */
   failures: number;
 }
@@ -45,6 +47,7 @@ export function newCounters(): RouterCounters {
     callErrors: 0,
     tooLong: 0,
     unreadable: 0,
+    standstills: 0,
     failures: 0,
   };
 }

@@ -9,6 +9,7 @@ import { cbor } from "../serialization/cbor.ts";
 import { Payload } from "../serialization/payload.ts";
 import type { Encoded } from "../serialization/serializer.ts";
 import { dialLink, type LinkSocket } from "../transport/link_socket.ts";
+import type { StandstillWatch } from "../transport/standstill.ts";
 import { formatListenUrl, type ListenUrl } from "../transport/listen_url.ts";
 import { routerRole } from "./authentication.ts";
 import type { RouterCounters } from "./counters.ts";
@@ -28,6 +29,7 @@ export interface LinkSettings {
   readonly key: SigningKey;
   readonly counters: RouterCounters;
   readonly maxMessageBytes: number;
+  readonly standstill: StandstillWatch;
   /** Whether another link to that node is up already. */
   isLinkedTo(node: string): boolean;
   note(line: string): void;
@@ -111,6 +113,11 @@ export class Link implements Caller {
     return this.state === "up";
   }
 
+  /** This router has stood still. */
+  doubt(): void {
+    this.#socket?.doubt();
+  }
+
   stop(): void {
     this.state = "ended";
     clearTimeout(this.#timer);
@@ -125,14 +132,14 @@ export class Link implements Caller {
   }
 
   #dial(): void {
-    const { url, maxMessageBytes, isLinkedTo } = this.#settings;
+    const { url, maxMessageBytes, standstill, isLinkedTo } = this.#settings;
     if (this.node !== "" && isLinkedTo(this.node)) {
       // To log in there would end the other link.
       this.#timer = setTimeout(() => this.#dial(), retryMs[retryMs.length - 1]);
       return;
     }
     this.state = "connecting";
-    const socket = dialLink(url, cbor, maxMessageBytes, {
+    const socket = dialLink(url, cbor, maxMessageBytes, standstill, {
       opened: () => this.#hello(),
       message: (message) => this.#received(message),
       closed: (reason) => this.#closed(reason),
@@ -253,6 +260,7 @@ export class Link implements Caller {
     let heard = socket.heard;
     let silent = 0;
     const timer = setInterval(() => {
+      this.#settings.standstill.check();
       if (this.#socket !== socket || this.state !== "up") return clearInterval(timer);
       silent = socket.heard === heard ? silent + 1 : 0;
       heard = socket.heard;

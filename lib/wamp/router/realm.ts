@@ -2,6 +2,7 @@ import type { UriStrictness } from "../message/uri.ts";
 import { AcceptedLinks, type ResumedLink } from "./accepted_links.ts";
 import { Authentication, type AuthenticationSettings, routerRole } from "./authentication.ts";
 import { Broker } from "./broker.ts";
+import type { StandstillWatch } from "../transport/standstill.ts";
 import type { RouterCounters } from "./counters.ts";
 import { Dealer } from "./dealer.ts";
 import { type LinkedRouters, noLinks } from "./links.ts";
@@ -29,12 +30,12 @@ export class Realm {
   readonly #meta = new MetaEvents();
   readonly #counters: RouterCounters;
 
-  constructor(settings: RealmSettings, counters: RouterCounters) {
+  constructor(settings: RealmSettings, counters: RouterCounters, standstill: StandstillWatch) {
     this.name = settings.name;
     this.authentication = new Authentication(settings);
     this.#roles = new Map(settings.roles.map((role) => [role.name, role]));
     this.#counters = counters;
-    this.broker = new Broker(counters, this.#meta, noLinks, settings.uris);
+    this.broker = new Broker(counters, this.#meta, noLinks, settings.uris, standstill);
     this.dealer = new Dealer(counters, this.#meta, noLinks, settings.uris);
     this.#meta.publishTo(this.broker);
     this.links = new AcceptedLinks(this.broker);
@@ -62,6 +63,7 @@ export class Realm {
    * @returns where it goes on; undefined: from the beginning.
    */
   beginLink(node: string, sessionId: unknown, received: unknown): ResumedLink | undefined {
+    this.broker.linkOutbox.flush();
     for (const session of [...this.sessions.values()]) {
       if (!session.isLink || session.node !== node) continue;
       this.lose(session);

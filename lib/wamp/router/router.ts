@@ -3,6 +3,7 @@ import { closeReasons } from "../message/errors.ts";
 import type { Connection, Receiver, WampListener } from "../transport/connection.ts";
 import type { ListenUrl } from "../transport/listen_url.ts";
 import { listenRawSocket } from "../transport/rawsocket_listener.ts";
+import { StandstillWatch } from "../transport/standstill.ts";
 import { listenWebSocket } from "../transport/websocket_listener.ts";
 import { RouterClient } from "./client.ts";
 import { newCounters } from "./counters.ts";
@@ -37,12 +38,15 @@ export class Router {
   readonly links: Link[] = [];
   readonly #settings: RouterSettings;
   readonly #clients = new Set<RouterClient>();
+  readonly #standstill = new StandstillWatch(() => this.#stoodStill());
 
   constructor(settings: RouterSettings) {
     this.node = settings.node;
     this.#settings = settings;
     this.realms = new Map(
-      settings.realms.map((realm) => [realm.name, new Realm(realm, this.counters)]),
+      settings.realms.map((
+        realm,
+      ) => [realm.name, new Realm(realm, this.counters, this.#standstill)]),
     );
   }
 
@@ -54,6 +58,7 @@ export class Router {
   listen(url: ListenUrl): WampListener {
     const settings = {
       ...this.#settings,
+      standstill: this.#standstill,
       accept: (connection: Connection) => this.#accept(connection),
       failed: (error: unknown) => this.failed(error),
       page: (path: string, peer: string) => routerPage(this, path, peer),
@@ -82,6 +87,7 @@ export class Router {
           key,
           counters: this.counters,
           maxMessageBytes: this.#settings.maxMessageBytes,
+          standstill: this.#standstill,
           isLinkedTo: (node) => set.hasUp(node),
           note: (line) => this.#settings.note(line),
         });
@@ -103,6 +109,18 @@ export class Router {
     };
   }
 
+  checkStandstill(): void {
+    this.#standstill.check();
+  }
+
+  /** Nothing that has come meanwhile is acted on before it is known that its sender is still there. */
+  #stoodStill(): void {
+    this.counters.standstills++;
+    for (const client of this.#clients) client.doubt();
+    for (const link of this.links) link.doubt();
+    for (const { broker } of this.realms.values()) broker.linkOutbox.doubt();
+  }
+
   /** An exception that should not have happened. The session that caused it has ended. */
   failed(error: unknown): void {
     this.counters.failures++;
@@ -121,5 +139,6 @@ export class Router {
     while (this.#clients.size > 0 && performance.now() < endMs) await Bun.sleep(5);
     await Promise.all(this.listeners.map((listener) => listener.stop()));
     for (const realm of this.realms.values()) realm.links.stop();
+    this.#standstill.stop();
   }
 }

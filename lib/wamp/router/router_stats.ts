@@ -98,6 +98,9 @@ export function routerMetrics(router: Router): string {
   exposition.total("unreadable", "Forwarded messages that clients here cannot be told, not sent", [
     [node, counters.unreadable],
   ]);
+  exposition.total("standstills", "Times that the process stood still", [
+    [node, counters.standstills],
+  ]);
   exposition.total("failures", "Sessions ended by a failure of the router", [
     [node, counters.failures],
   ]);

@@ -49,6 +49,8 @@ export class Session implements Caller {
   /** Of a link: what was sent over it, and subscriptions that it has not asked for again. */
   readonly log: LinkLog | undefined;
   readonly notRenewed = new Set<Subscription>();
+  /** Of a link: the one that went on with it after it was lost. */
+  successor: Session | undefined;
   /** It has left its realm. */
   isClosed = false;
   readonly #close: (reason: string, message?: string) => void;
@@ -82,6 +84,11 @@ export class Session implements Caller {
   has(role: "caller" | "callee" | "subscriber" | "publisher", feature: string): boolean {
     const details = this.roles[role] as { features?: Record<string, unknown> } | undefined;
     return details?.features?.[feature] === true;
+  }
+
+  /** Of a link: this session, or the one that goes on with it now. */
+  get latest(): Session {
+    return this.successor?.latest ?? this;
   }
 
   /** A request of the router's own: counts from 1. */

@@ -1,4 +1,5 @@
 import type { Encoded, Serializer } from "../serialization/serializer.ts";
+import type { StandstillWatch } from "./standstill.ts";
 
 /** A connection of a client, as a listener gives it to the router. */
 export interface Connection {
@@ -16,6 +17,14 @@ export interface Connection {
    * @returns false: the message is longer than what the client takes; it is not sent.
    */
   send(message: Encoded): boolean;
+  /** Hands what has been sent to the kernel now, as far as it takes it. */
+  flush(): void;
+  /**
+   * This process has stood still: what has come from the client and what comes waits until it answers a
+   * ping, and is forgotten if it has gone. Without pings (`pingIntervalMs` 0) nothing happens.
+   */
+  doubt(): void;
+  readonly isInDoubt: boolean;
   /** Ends the connection behind what has been sent. */
   close(): void;
   /** Ends it at once. */
@@ -61,6 +70,7 @@ export interface ListenerSettings {
   readonly maxMessageBytes: number;
   /** What may wait for a client that does not read, before it is disconnected. */
   readonly maxPendingBytes: number;
+  readonly standstill: StandstillWatch;
   readonly accept: Accept;
   /** An exception that no session should cause: it is told, and ends one connection. */
   failed(error: unknown): void;

@@ -1,3 +1,5 @@
+import type { StandstillWatch } from "./standstill.ts";
+
 /** A connection that can be asked whether it lives. */
 export interface Heard {
   /** Whether anything came since the last ping. */
@@ -12,11 +14,13 @@ export interface Heard {
  */
 export class Heartbeat {
   readonly #connections: Iterable<Heard>;
+  readonly #standstill: StandstillWatch;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param intervalMs 0: never. */
-  constructor(connections: Iterable<Heard>, intervalMs: number) {
+  constructor(connections: Iterable<Heard>, intervalMs: number, standstill: StandstillWatch) {
     this.#connections = connections;
+    this.#standstill = standstill;
     if (intervalMs > 0) this.#timer = setInterval(() => this.#beat(), intervalMs);
   }
 
@@ -25,6 +29,8 @@ export class Heartbeat {
   }
 
   #beat(): void {
+    // What came while this process stood still has not been read yet.
+    this.#standstill.check();
     for (const connection of this.#connections) {
       if (connection.heard) {
         connection.heard = false;

@@ -1,15 +1,22 @@
 import { messageOf } from "../../errors.ts";
 import type { Encoded, Serializer } from "../serialization/serializer.ts";
 import { subprotocolOf } from "../serialization/subprotocol.ts";
+import { Doubt } from "./doubt.ts";
 import { formatListenUrl, type ListenUrl } from "./listen_url.ts";
 import { frame, FrameReader, frameTypes } from "./rawsocket_frame.ts";
 import { handshakeBytes, lengthExponent, magic } from "./rawsocket_handshake.ts";
+import type { StandstillWatch } from "./standstill.ts";
 
 /** The dialing end of a connection between two routers. */
 export interface LinkSocket {
   send(message: Encoded): void;
   /** Asks the peer for a sign of life; `heard` counts it. */
   ping(): void;
+  /**
+   * This process has stood still: what has come and what comes waits until the peer answers a ping, and
+   * is forgotten if it has ended the link.
+   */
+  doubt(): void;
   terminate(): void;
   /** Counts whatever comes. */
   readonly heard: number;
@@ -27,19 +34,29 @@ export function dialLink(
   url: ListenUrl,
   serializer: Serializer,
   maxMessageBytes: number,
+  standstill: StandstillWatch,
   handlers: LinkSocketHandlers,
 ): LinkSocket {
   return url.kind === "websocket"
-    ? new WebSocketLink(url, serializer, handlers)
-    : new RawSocketLink(url, serializer, maxMessageBytes, handlers);
+    ? new WebSocketLink(url, serializer, standstill, handlers)
+    : new RawSocketLink(url, serializer, maxMessageBytes, standstill, handlers);
 }
 
 class WebSocketLink implements LinkSocket {
   heard = 0;
-  readonly #socket: WebSocket & { ping?(): void };
+  readonly #socket: WebSocket & { ping?(content?: Uint8Array): void };
+  readonly #doubt: Doubt<Uint8Array>;
   #isClosed = false;
 
-  constructor(url: ListenUrl, serializer: Serializer, handlers: LinkSocketHandlers) {
+  constructor(
+    url: ListenUrl,
+    serializer: Serializer,
+    standstill: StandstillWatch,
+    handlers: LinkSocketHandlers,
+  ) {
+    this.#doubt = new Doubt((message) => {
+      if (!this.#isClosed) handlers.message(message);
+    });
     const { endpoint } = url;
     const host = endpoint.host === "" ? "localhost" : endpoint.host;
     const href = formatListenUrl({ ...url, endpoint: { ...endpoint, host } });
@@ -48,14 +65,23 @@ class WebSocketLink implements LinkSocket {
     const closed = (reason: string) => {
       if (this.#isClosed) return;
       this.#isClosed = true;
+      this.#doubt.end();
       handlers.closed(reason);
     };
     socket.onopen = () => handlers.opened();
     socket.onmessage = ({ data }) => {
+      standstill.check();
       this.heard++;
-      if (!this.#isClosed) handlers.message(new Uint8Array(data as ArrayBuffer));
+      if (this.#isClosed) return;
+      const message = new Uint8Array(data as ArrayBuffer);
+      if (this.#doubt.isOpen) this.#doubt.hold(message);
+      else handlers.message(message);
     };
-    socket.addEventListener("pong", () => this.heard++);
+    socket.addEventListener("pong", (event) => {
+      standstill.check();
+      this.heard++;
+      this.#doubt.answered(new Uint8Array((event as MessageEvent<ArrayBuffer>).data));
+    });
     socket.onerror = (event) => closed((event as ErrorEvent).message || "the connection failed");
     socket.onclose = ({ code }) => closed(`the connection ended (${code})`);
     this.#socket = socket;
@@ -71,6 +97,12 @@ class WebSocketLink implements LinkSocket {
     this.#socket.ping?.();
   }
 
+  doubt(): void {
+    if (this.#isClosed || this.#socket.readyState !== WebSocket.OPEN) return;
+    this.heard++;
+    this.#socket.ping?.(this.#doubt.begin());
+  }
+
   terminate(): void {
     const socket = this.#socket as WebSocket & { terminate?(): void };
     if (socket.terminate !== undefined) socket.terminate();
@@ -83,6 +115,8 @@ class RawSocketLink implements LinkSocket {
   readonly #handlers: LinkSocketHandlers;
   readonly #serializer: Serializer;
   readonly #reader: FrameReader;
+  readonly #standstill: StandstillWatch;
+  readonly #doubt: Doubt<Uint8Array>;
   #socket: Bun.Socket | undefined;
   /** Undefined when the handshake is over. */
   #answer: Uint8Array | undefined = new Uint8Array(0);
@@ -95,9 +129,14 @@ class RawSocketLink implements LinkSocket {
     { endpoint }: ListenUrl,
     serializer: Serializer,
     maxMessageBytes: number,
+    standstill: StandstillWatch,
     handlers: LinkSocketHandlers,
   ) {
     this.#handlers = handlers;
+    this.#standstill = standstill;
+    this.#doubt = new Doubt((message) => {
+      if (!this.#isClosed) handlers.message(message);
+    });
     this.#serializer = serializer;
     this.#reader = new FrameReader(maxMessageBytes);
     const hello = new Uint8Array([
@@ -134,12 +173,19 @@ class RawSocketLink implements LinkSocket {
     if (this.#answer === undefined) this.#enqueue(frame(frameTypes.ping, new Uint8Array(0)));
   }
 
+  doubt(): void {
+    if (this.#isClosed || this.#answer !== undefined) return;
+    this.heard++;
+    this.#enqueue(frame(frameTypes.ping, this.#doubt.begin()));
+  }
+
   terminate(): void {
     this.#socket?.terminate();
     this.#closed("this router ended it");
   }
 
   #received(bytes: Uint8Array): void {
+    this.#standstill.check();
     this.heard++;
     if (this.#isClosed) return;
     try {
@@ -165,8 +211,11 @@ class RawSocketLink implements LinkSocket {
   #read(bytes: Uint8Array): void {
     this.#reader.push(bytes, (type, content) => {
       if (this.#isClosed) return;
-      if (type === frameTypes.message) this.#handlers.message(content);
-      else if (type === frameTypes.ping) this.#enqueue(frame(frameTypes.pong, content));
+      if (type === frameTypes.message) {
+        if (this.#doubt.isOpen) this.#doubt.hold(content.slice());
+        else this.#handlers.message(content);
+      } else if (type === frameTypes.ping) this.#enqueue(frame(frameTypes.pong, content));
+      else this.#doubt.answered(content);
     });
   }
 
@@ -191,6 +240,7 @@ class RawSocketLink implements LinkSocket {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queue = [];
+    this.#doubt.end();
     this.#handlers.closed(reason);
   }
 }

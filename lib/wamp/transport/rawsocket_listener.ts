@@ -10,6 +10,7 @@ import {
   type Receiver,
   type WampListener,
 } from "./connection.ts";
+import { Doubt } from "./doubt.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { formatListenUrl, type ListenUrl } from "./listen_url.ts";
 import { frame, FrameError, FrameReader, frameTypes } from "./rawsocket_frame.ts";
@@ -60,7 +61,11 @@ export function listenRawSocket(url: ListenUrl, settings: ListenerSettings): Wam
   } catch (error) {
     throw listenError(url.endpoint, error);
   }
-  const heartbeat = new Heartbeat(listener.connections, settings.pingIntervalMs);
+  const heartbeat = new Heartbeat(
+    listener.connections,
+    settings.pingIntervalMs,
+    settings.standstill,
+  );
   return {
     url: formatListenUrl(url, server.port),
     port: server.port,
@@ -128,6 +133,7 @@ class RawSocketConnection implements Connection {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   #receiver: Receiver = nobody;
+  #doubt: Doubt<Uint8Array> | undefined;
   #handshake: Uint8Array | undefined = new Uint8Array(0);
   readonly #handshakeTimer: ReturnType<typeof setTimeout>;
   #maxSendBytes = 0;
@@ -148,6 +154,7 @@ class RawSocketConnection implements Connection {
   }
 
   received(bytes: Uint8Array): void {
+    this.#listener.settings.standstill.check();
     this.heard = true;
     this.activity++;
     try {
@@ -162,8 +169,11 @@ class RawSocketConnection implements Connection {
   #read(bytes: Uint8Array): void {
     this.#reader.push(bytes, (type, content) => {
       if (this.#isClosing) return;
-      if (type === frameTypes.message) this.#receiver.message(content);
-      else if (type === frameTypes.ping) this.#enqueue(frame(frameTypes.pong, content));
+      if (type === frameTypes.message) {
+        if (this.#doubt?.isOpen) this.#doubt.hold(content.slice());
+        else this.#receiver.message(content);
+      } else if (type === frameTypes.ping) this.#enqueue(frame(frameTypes.pong, content));
+      else this.#doubt?.answered(content);
     });
   }
 
@@ -183,7 +193,9 @@ class RawSocketConnection implements Connection {
     this.lane = this.#listener.laneOf(serializer);
     const exponent = lengthExponent(this.#listener.settings.maxMessageBytes);
     this.#enqueue(new Uint8Array([magic, exponent << 4 | serializer.rawSocketId, 0, 0]));
-    this.#receiver = this.#listener.settings.accept(this);
+    const { accept, standstill } = this.#listener.settings;
+    this.#receiver = accept(this);
+    if (standstill.isRecent) this.doubt();
     if (all.length > handshakeBytes) this.#read(all.subarray(handshakeBytes));
   }
 
@@ -196,6 +208,7 @@ class RawSocketConnection implements Connection {
     this.#isClosing = true;
     this.#isEnded = true;
     this.#queue = [];
+    this.#doubt?.end();
     this.#listener.connections.delete(this);
     const receiver = this.#receiver;
     this.#receiver = nobody;
@@ -236,6 +249,19 @@ class RawSocketConnection implements Connection {
     this.#isBlocked = written < bytes.length;
     this.#queue = this.#isBlocked ? [bytes.subarray(written)] : [];
     if (this.#isClosing && !this.#isBlocked) this.#socket.end();
+  }
+
+  doubt(): void {
+    const { pingIntervalMs } = this.#listener.settings;
+    if (pingIntervalMs === 0 || this.#isClosing || this.#handshake !== undefined) return;
+    this.heard = true;
+    this.activity++;
+    this.#doubt ??= new Doubt((message) => this.#receiver.message(message));
+    this.#enqueue(frame(frameTypes.ping, this.#doubt.begin()));
+  }
+
+  get isInDoubt(): boolean {
+    return this.#doubt?.isOpen === true;
   }
 
   ping(): void {

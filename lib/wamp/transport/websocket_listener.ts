@@ -11,6 +11,7 @@ import {
   type Receiver,
   type WampListener,
 } from "./connection.ts";
+import { Doubt } from "./doubt.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { formatListenUrl, type ListenUrl } from "./listen_url.ts";
 
@@ -55,7 +56,8 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
         const names = subprotocols.map(({ name }) => name).join(", ");
         return refusal(400, `Offer one of these subprotocols: ${names}.`);
       }
-      const data = new WebSocketConnection(laneOf(subprotocol, server), peer);
+      const lane = laneOf(subprotocol, server);
+      const data = new WebSocketConnection(lane, peer, settings.pingIntervalMs > 0);
       const headers = { "Sec-WebSocket-Protocol": subprotocol.name };
       if (server.upgrade(request, { data, headers })) return undefined;
       return refusal(400, "The WebSocket handshake is malformed (RFC 6455 4.2.1).");
@@ -72,12 +74,20 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
       closeOnBackpressureLimit: true,
       idleTimeout: 0,
       open(socket) {
+        settings.standstill.check();
         const connection = socket.data;
         connections.add(connection);
         connection.opened(socket, settings.accept(connection));
+        if (settings.standstill.isRecent) connection.doubt();
       },
-      message: (socket, message) => socket.data.received(message),
-      pong: (socket) => socket.data.lives(),
+      message(socket, message) {
+        settings.standstill.check();
+        socket.data.received(message);
+      },
+      pong(socket, content) {
+        settings.standstill.check();
+        socket.data.answered(content);
+      },
       ping: (socket) => socket.data.lives(),
       close(socket) {
         const connection = socket.data;
@@ -100,7 +110,7 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
     return lane;
   }
 
-  const heartbeat = new Heartbeat(connections, settings.pingIntervalMs);
+  const heartbeat = new Heartbeat(connections, settings.pingIntervalMs, settings.standstill);
   const port = server.port!;
   return {
     url: formatListenUrl(url, port),
@@ -163,10 +173,13 @@ class WebSocketConnection implements Connection {
   /** Undefined before it is open and after it has ended. */
   socket: Socket | undefined;
   #receiver: Receiver | undefined;
+  readonly #isPinged: boolean;
+  #doubt: Doubt<string | Buffer> | undefined;
 
-  constructor(lane: WebSocketLane, peer: string) {
+  constructor(lane: WebSocketLane, peer: string, isPinged: boolean) {
     this.lane = lane;
     this.peer = peer;
+    this.#isPinged = isPinged;
   }
 
   opened(socket: Socket, receiver: Receiver): void {
@@ -181,6 +194,16 @@ class WebSocketConnection implements Connection {
 
   received(message: string | Buffer): void {
     this.lives();
+    if (this.#doubt?.isOpen) this.#doubt.hold(message);
+    else this.#take(message);
+  }
+
+  answered(content: Uint8Array): void {
+    this.lives();
+    this.#doubt?.answered(content);
+  }
+
+  #take(message: string | Buffer): void {
     if (!this.lane.isBatched) {
       this.#receiver?.message(message);
       return;
@@ -195,6 +218,7 @@ class WebSocketConnection implements Connection {
 
   ended(): void {
     this.socket = undefined;
+    this.#doubt?.end();
     const receiver = this.#receiver;
     this.#receiver = undefined;
     receiver?.closed();
@@ -203,6 +227,20 @@ class WebSocketConnection implements Connection {
   send(message: Encoded): boolean {
     this.socket?.send(this.lane.framed(message));
     return true;
+  }
+
+  /** The engine writes by itself. */
+  flush(): void {}
+
+  doubt(): void {
+    if (!this.#isPinged || this.socket === undefined) return;
+    this.lives();
+    this.#doubt ??= new Doubt((message) => this.#take(message));
+    this.socket.ping(this.#doubt.begin());
+  }
+
+  get isInDoubt(): boolean {
+    return this.#doubt?.isOpen === true;
   }
 
   ping(): void {
