@@ -199,6 +199,8 @@ const room = 1000;
     assert.equal(untracked.open, 1200);
     program.endInput();
     await program.ended();
+    // What ends after the rule is there has entries too.
+    await host.connectionsEnded();
 
     const rule = "table inet t { chain c { type filter hook output priority 0; ct state new; }; }";
     await host.run(["nft", rule]);

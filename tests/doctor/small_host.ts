@@ -104,6 +104,18 @@ export class SmallHost implements AsyncDisposable {
     return diagnosis;
   }
 
+  /** Resolves when no TCP connection is open any more or about to end; TIME_WAIT is over for both. */
+  async connectionsEnded(): Promise<void> {
+    const [listening, timeWait] = ["0A", "06"];
+    for (let tries = 0; tries < 500; tries++) {
+      const table = await this.run(["cat", "/proc/net/tcp"]);
+      const states = [...table.matchAll(/^ *\d+: \w+:\w+ \w+:\w+ (\w\w) /gm)].map(([, of]) => of);
+      if (states.every((state) => state === listening || state === timeWait)) return;
+      await Bun.sleep(20);
+    }
+    assert.fail("connections of a program that has ended are still open");
+  }
+
   /** `holdfast client`, to its end. */
   client(args: readonly string[], fdLimit?: number): Promise<ClientOutcome> {
     const executable = [...this.#network.command, ...withFds(fdLimit), ...holdfast];
