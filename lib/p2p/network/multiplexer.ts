@@ -1,7 +1,8 @@
 import { yamux } from "@libp2p/yamux";
 import type { Uint8ArrayList } from "./bytes.ts";
+import type { Stream } from "./libp2p_types.ts";
 import { WindowUpdates } from "./window_updates.ts";
-import { joinWrites } from "./write_joiner.ts";
+import { JoinedWrites, setWritesOf } from "./write_joiner.ts";
 
 /**
  * The longest frame sent. The library sends as much in one frame as the peer's window has room for,
@@ -27,6 +28,8 @@ interface FrameHeader {
 
 /** What is used of the library's `YamuxMuxer`. */
 interface FrameSender {
+  /** Creates the streams of both sides. */
+  _newStream(...details: readonly never[]): Stream;
   sendFrame(header: FrameHeader, data?: Uint8ArrayList): boolean;
   readonly streams: readonly { readonly id: string; onMuxerNeedsDrain(): void }[];
   close(options?: { readonly signal?: AbortSignal }): Promise<void>;
@@ -46,14 +49,15 @@ export function multiplexer(settings: Parameters<typeof yamux>[0]): Yamux {
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       // The streams learn it from the multiplexer, which does not see what is sent later.
-      const flush = joinWrites(connection, () => {
+      const writes = new JoinedWrites(connection, () => {
         for (const stream of sender.streams) stream.onMuxerNeedsDrain();
       });
       const muxer: Muxer = createStreamMuxer(connection);
       const sender = muxer as unknown as FrameSender;
       boundFrames(sender);
       joinUpdates(sender);
-      flushAtEnd(sender, flush);
+      flushAtEnd(sender, () => writes.flush());
+      followStreams(sender, writes);
       return muxer;
     };
     return factory;
@@ -95,6 +99,16 @@ function joinUpdates(sender: FrameSender): void {
       updates.retain(new Set(sender.streams.map(({ id }) => Number(id))));
     }
     return length === 0 || sendFrame({ ...header, length }, data);
+  };
+}
+
+/** So that it can be told when what a stream has written has left the process. */
+function followStreams(sender: FrameSender, writes: JoinedWrites): void {
+  const newStream = sender._newStream.bind(sender);
+  sender._newStream = (...details) => {
+    const stream = newStream(...details);
+    setWritesOf(stream, writes);
+    return stream;
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Stream } from "../network/libp2p_types.ts";
+import { writesOf } from "../network/write_joiner.ts";
 import type { FrameLog } from "./frame_log.ts";
 import { maximumQueuedBytes } from "./session_settings.ts";
 
@@ -16,9 +17,7 @@ const mostBytesAtOnce = 64 * 1024;
 export class PushSession {
   /** Frames before this one have been given to the stream. */
   private given: number;
-  /** Frames before this one have been written by the connection, though not yet all taken. */
-  private written: number;
-  /** Frames before this one have been handed to the socket. */
+  /** Frames before this one have left the process. */
   private handedOver: number;
   /** It is to have the frames before this one; all, while it keeps up. */
   private until = Infinity;
@@ -32,7 +31,6 @@ export class PushSession {
     private readonly lost: (session: PushSession) => void,
   ) {
     this.given = log.end;
-    this.written = log.end;
     this.handedOver = log.end;
     stream.addEventListener("drain", this.onDrain);
     stream.addEventListener("close", this.onClose);
@@ -94,28 +92,24 @@ export class PushSession {
   private resume(): void {
     if (this.ended || this.stream.writableNeedsDrain || this.stream.writeBufferLength > 0) return;
     this.isBlocked = false;
-    this.handOver(this.written);
     if (this.given > this.handedOver) this.settleLater();
     this.push();
   }
 
-  /** The connection writes what it was given at the end of the turn: see `write_joiner.ts`. */
+  /** The connection joins what it is given, and holds it while the socket is full. */
   private settleLater(): void {
     if (this.settles) return;
-    this.settles = true;
     const { given } = this;
-    setImmediate(() => {
+    this.settles = writesOf(this.stream)?.afterAll((wasTaken) => {
       this.settles = false;
-      if (this.ended) return;
-      this.written = given;
-      // What the socket did not take at once, it has taken when the connection drains.
-      if (this.stream.writableNeedsDrain) this.isBlocked = true;
-      else this.handOver(given);
+      if (this.ended || !wasTaken) return;
+      this.handOver(given);
       if (this.given > given && !this.isBlocked) this.settleLater();
-    });
+    }) === true;
+    if (!this.settles) this.handOver(given);
   }
 
-  /** Frames before this one have reached the socket. */
+  /** Frames before this one have left the process. */
   private handOver(end: number): void {
     if (end <= this.handedOver) return;
     const from = this.handedOver;
@@ -123,7 +117,6 @@ export class PushSession {
     this.log.release(from, end, true);
     if (this.handedOver < this.until) return;
     this.given = this.log.end;
-    this.written = this.log.end;
     this.handedOver = this.log.end;
     this.until = Infinity;
   }

@@ -1,6 +1,7 @@
 import type { Connection, PeerId, Stream } from "../network/libp2p_types.ts";
 import type { DropReason, NetworkHandlers, NetworkSettings } from "../network/network.ts";
 import { readStream } from "../network/stream_reader.ts";
+import { writesOf } from "../network/write_joiner.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { maximumMessageBytes, ResponseDecoder } from "./framing.ts";
 import { MessageQueue, type QueuedMessage } from "./message_queue.ts";
@@ -21,12 +22,14 @@ interface Peer {
   refuses: boolean;
 }
 
-interface Written {
+/** A query whose stream is open. */
+interface Query {
   readonly message: QueuedMessage;
-  readonly stream: Stream;
-  readonly deadline: AbortSignal;
+  /** It and the end of its half were written; it is not known yet whether they left the process. */
+  isLeaving: boolean;
   /** The peer has ended the session, which it does when it has the whole query. */
   isAnswered: boolean;
+  isFinished: boolean;
 }
 
 /** Nothing can take a message, as none of the peers can. */
@@ -45,8 +48,6 @@ export class QueryBroadcaster {
   private readonly peers: Peer[] = [];
   private readonly queue = new MessageQueue();
   private readonly streams = new Set<Stream>();
-  /** Queries that were given to their connections in this turn of the event loop. */
-  private written: Written[] = [];
   private turn = 0;
   /** Taken, neither sent nor dropped, and no longer in the queue. */
   private starting = 0;
@@ -164,7 +165,7 @@ export class QueryBroadcaster {
 
   private async ask(message: QueuedMessage, peer: Peer, stream: Stream): Promise<void> {
     const deadline = this.deadlines.next();
-    const written: Written = { message, stream, deadline, isAnswered: false };
+    const query: Query = { message, isLeaving: false, isAnswered: false, isFinished: false };
     const onTimeout = () => stream.abort(new Error("the query was not answered in time"));
     deadline.addEventListener("abort", onTimeout, { once: true });
     // Responses count for nothing here, yet are read to the end, and must be well formed.
@@ -172,41 +173,32 @@ export class QueryBroadcaster {
     readStream(stream, {
       piece: (bytes) => decoder.push(bytes),
       ended: (failure) => {
-        written.isAnswered = failure === undefined;
+        query.isAnswered = failure === undefined;
         deadline.removeEventListener("abort", onTimeout);
         this.streams.delete(stream);
         peer.sessions--;
+        if (query.isLeaving) this.left(query, query.isAnswered);
         this.startQueued();
       },
     });
     try {
       if (message.bytes.length > 0) stream.send(message.bytes);
       await stream.close({ signal: deadline });
-      this.finishLater(written);
+      query.isLeaving = true;
+      const waits = !query.isAnswered &&
+        writesOf(stream)?.afterAll((wasTaken) => this.left(query, wasTaken)) === true;
+      if (!waits) this.left(query, true);
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(String(error)));
       this.finish(message, noPeer);
     }
   }
 
-  /** The connection writes what it was given at the end of the turn: see `write_joiner.ts`. */
-  private finishLater(query: Written): void {
-    this.written.push(query);
-    if (this.written.length > 1) return;
-    setImmediate(() => {
-      const written = this.written;
-      this.written = [];
-      for (const query of written) {
-        const { message, stream, deadline } = query;
-        if (query.isAnswered || !stream.writableNeedsDrain) this.finish(message, undefined);
-        else {
-          stream.onDrain({ signal: deadline }).then(
-            () => this.finish(message, undefined),
-            () => this.finish(message, query.isAnswered ? undefined : noPeer),
-          );
-        }
-      }
-    });
+  /** A query has left the process, or never will. */
+  private left(query: Query, wasTaken: boolean): void {
+    if (query.isFinished) return;
+    query.isFinished = true;
+    this.finish(query.message, wasTaken || query.isAnswered ? undefined : noPeer);
   }
 
   private finish({ token }: QueuedMessage, reason: DropReason | undefined): void {
