@@ -40,12 +40,15 @@ export interface Login {
 export class Authentication {
   readonly #anonymousRole: string | undefined;
   readonly #principals: ReadonlyMap<string, Principal>;
+  /** Nobody gets one of these without its key. */
+  readonly #authids: ReadonlySet<unknown>;
 
   constructor({ anonymousRole, principals }: AuthenticationSettings) {
     this.#anonymousRole = anonymousRole;
     this.#principals = new Map(
       principals.map((principal) => [principal.publicKey.toLowerCase(), principal]),
     );
+    this.#authids = new Set(principals.map(({ authid }) => authid));
   }
 
   /**
@@ -72,6 +75,12 @@ export class Authentication {
   #anonymous(details: Dict, role: string, sessionId: number): Admission {
     requireRole(details, [role]);
     const authid = details["authid"];
+    if (this.#authids.has(authid)) {
+      throw new WampError(
+        errors.authenticationRequired,
+        `${shown(authid)} is the name of somebody with a key`,
+      );
+    }
     return {
       kind: "welcome",
       identity: {

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { FileError, messageOf, UsageError } from "../../errors.ts";
 import { matchPolicies, type MatchPolicy, type UriStrictness } from "../message/uri.ts";
 import type { ListenUrl } from "../transport/listen_url.ts";
-import type { Principal } from "./authentication.ts";
+import { type Principal, routerRole } from "./authentication.ts";
 import { ConfigObject, readAll } from "./config_fields.ts";
 import { linkUrl, listenUrl, nodeName, publicKey, realmName } from "./options.ts";
 import type { RealmSettings } from "./realm.ts";
@@ -125,6 +125,14 @@ function readRealm(object: ConfigObject, uris: UriStrictness): RealmSettings {
   const isOpen = !isClosed && declared.length === 0 && principals.length === 0;
   const anonymousRole = named ??
     (isOpen || !isClosed && isDeclared("anonymous") ? "anonymous" : undefined);
+  if (anonymousRole === routerRole) {
+    throw new FileError(`realm ${name}: only routers with a key have the role ${routerRole}`);
+  }
+  const keys = principals.map(({ publicKey }) => publicKey);
+  const twice = keys.find((key, index) => keys.indexOf(key) !== index);
+  if (twice !== undefined) {
+    throw new FileError(`realm ${name} has two principals with key ${twice}`);
+  }
   const needed = new Set(principals.flatMap(({ roles }) => roles));
   if (anonymousRole !== undefined) needed.add(anonymousRole);
   const others = [...needed].filter((role) => !isDeclared(role)).map((role) => {

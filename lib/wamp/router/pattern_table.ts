@@ -6,8 +6,9 @@ export interface Matched {
   readonly match: MatchPolicy;
 }
 
-/** How many URIs are remembered with what they match, before all are forgotten. */
+/** How many URIs are remembered with what they match, and their characters, before all are forgotten. */
 const maxRemembered = 10_000;
+const maxRememberedLength = 2 ** 20;
 
 /**
  * Entries by URI and policy, and which of them a URI matches (specification, sections "Pattern-based
@@ -18,6 +19,7 @@ export class PatternTable<T extends Matched> {
   readonly #prefix = new Map<string, T>();
   readonly #wildcard = new Map<string, { readonly entry: T; readonly parts: readonly string[] }>();
   readonly #remembered = new Map<string, readonly T[]>();
+  #rememberedLength = 0;
 
   get size(): number {
     return this.#exact.size + this.#prefix.size + this.#wildcard.size;
@@ -36,14 +38,14 @@ export class PatternTable<T extends Matched> {
 
   add(entry: T): void {
     const { uri, match } = entry;
-    this.#remembered.clear();
+    this.#forget();
     if (match === "exact") this.#exact.set(uri, entry);
     else if (match === "prefix") this.#prefix.set(uri, entry);
     else this.#wildcard.set(uri, { entry, parts: uri.split(".") });
   }
 
   delete({ uri, match }: Matched): void {
-    this.#remembered.clear();
+    this.#forget();
     if (match === "exact") this.#exact.delete(uri);
     else if (match === "prefix") this.#prefix.delete(uri);
     else this.#wildcard.delete(uri);
@@ -63,9 +65,17 @@ export class PatternTable<T extends Matched> {
     const remembered = this.#remembered.get(uri);
     if (remembered !== undefined) return remembered;
     const found = this.#find(uri);
-    if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
+    const length = this.#rememberedLength + uri.length;
+    if (this.#remembered.size >= maxRemembered || length > maxRememberedLength) this.#forget();
+    if (uri.length > maxRememberedLength) return found;
     this.#remembered.set(uri, found);
+    this.#rememberedLength += uri.length;
     return found;
+  }
+
+  #forget(): void {
+    this.#remembered.clear();
+    this.#rememberedLength = 0;
   }
 
   #find(uri: string): readonly T[] {

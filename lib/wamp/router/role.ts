@@ -1,4 +1,5 @@
 import type { MatchPolicy } from "../message/uri.ts";
+import { overlap } from "./pattern_overlap.ts";
 import { PatternTable } from "./pattern_table.ts";
 
 export const actions = ["call", "register", "publish", "subscribe"] as const;
@@ -17,9 +18,11 @@ export interface Permission {
 export class Role {
   readonly name: string;
   readonly #permissions = new PatternTable<Permission>();
+  readonly #all: readonly Permission[];
 
   constructor(name: string, permissions: readonly Permission[]) {
     this.name = name;
+    this.#all = permissions;
     for (const permission of permissions) this.#permissions.add(permission);
   }
 
@@ -33,8 +36,9 @@ export class Role {
   }
 
   /**
-   * Whether it may do that with a URI, or with all that a pattern can match: of permissions, only such
-   * with a prefix cover other patterns.
+   * Whether it may do that with a URI, or with all that a pattern can match: a permission has to cover
+   * the pattern (one with a prefix, or for the same pattern), and none that is more exact may deny it
+   * for a part of that.
    */
   may(action: Action, uri: string, match: MatchPolicy = "exact"): boolean {
     const permissions = this.#permissions.matches(uri);
@@ -43,10 +47,27 @@ export class Role {
       : permissions.find((one) =>
         one.match === "prefix" || (one.match === match && one.uri === uri)
       );
-    return holding?.allow[action] === true;
+    if (holding?.allow[action] !== true) return false;
+    return match === "exact" ||
+      !this.#all.some((other) =>
+        other.allow[action] !== true && isMoreExact(other, holding) &&
+        overlap(other, { uri, match })
+      );
   }
 
   discloses(who: "caller" | "publisher", uri: string): boolean {
     return this.#permissions.matches(uri)[0]?.disclose?.[who] === true;
+  }
+}
+
+/** Whether a permission can hold in the place of another one that matches too, as `PatternTable` ranks. */
+function isMoreExact(one: Permission, other: Permission): boolean {
+  switch (one.match) {
+    case "exact":
+      return true;
+    case "prefix":
+      return other.match === "wildcard" || one.uri.length > other.uri.length;
+    case "wildcard":
+      return other.match === "wildcard";
   }
 }

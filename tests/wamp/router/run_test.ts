@@ -146,6 +146,14 @@ test("readConfig() reads a node, and links it to all others", async () => {
           nodes,
           realms: [{ name: "r", roles: [], principals: [], anonymous: 7 }],
         }, /anonymous is 7; a text/],
+        [{ nodes, realms: [{ name: "r", anonymous: "router2router" }] }, /only routers with a key/],
+        [{
+          nodes,
+          realms: [{
+            name: "r",
+            principals: ["joe", "jim"].map((authid) => ({ authid, key, roles: ["user"] })),
+          }],
+        }, /two principals with key abab/],
       ] as const
     ) {
       write(content);

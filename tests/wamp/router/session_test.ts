@@ -102,6 +102,19 @@ test("cryptosign lets in whoever has the key, and nobody else", async () => {
   }, { anonymousRole: undefined, principals, roles });
 });
 
+test("nobody gets the name of somebody with a key without that key", async () => {
+  await withRouter(async ({ ws }) => {
+    const hello = async (details: object) => {
+      const client = await RawClient.connect(ws);
+      const [code, , third] = await client.ask([1, "realm1", { roles: {}, ...details }]);
+      client.close();
+      return code === 2 ? (third as { authid: string }).authid : third;
+    };
+    assert.equal(await hello({ authid: "joe" }), "wamp.error.authentication_required");
+    assert.equal(await hello({ authid: "jim" }), "jim");
+  }, { principals });
+});
+
 test("permissions say what a role may do", async () => {
   const allow = { call: true, register: true, publish: true, subscribe: true };
   const role = new Role("anonymous", [
