@@ -84,15 +84,10 @@ export class Broker {
       session.send([codes.subscribed, request, subscription.id], Payload.empty);
       return;
     }
-    if (subscription.interested++ === 0) {
-      const ready = this.links.subscribed(subscription);
-      subscription.ready = ready?.then(() => {
-        subscription.ready = undefined;
-      });
-    }
-    const join = () => this.#join(session, request, subscription);
-    if (subscription.ready === undefined) join();
-    else void subscription.ready.then(join);
+    subscription.interest.add(
+      () => this.links.subscribed(subscription),
+      () => this.#join(session, request, subscription),
+    );
   }
 
   #join(session: Session, request: number, subscription: Subscription): void {
@@ -143,7 +138,7 @@ export class Broker {
   }
 
   #uninterest(subscription: Subscription): void {
-    if (--subscription.interested > 0) return;
+    if (!subscription.interest.remove()) return;
     this.links.unsubscribed(subscription);
     this.#forgetEmpty(subscription);
   }

@@ -76,14 +76,7 @@ export class Dealer {
       session.has("callee", "call_timeout");
     const join = () => this.#join(session, request, registration, handlesTimeouts);
     if (session.isLink) return join();
-    if (registration.interested++ === 0) {
-      const ready = this.links.registered(registration);
-      registration.ready = ready?.then(() => {
-        registration.ready = undefined;
-      });
-    }
-    if (registration.ready === undefined) join();
-    else void registration.ready.then(join);
+    registration.interest.add(() => this.links.registered(registration), join);
   }
 
   #join(
@@ -135,7 +128,7 @@ export class Dealer {
   }
 
   #uninterest(registration: Registration): void {
-    if (--registration.interested === 0) this.links.unregistered(registration);
+    if (registration.interest.remove()) this.links.unregistered(registration);
     this.#forgetEmpty(registration);
   }
 

@@ -29,10 +29,10 @@ export class LinkWishes {
     const { broker, dealer } = this.#realm;
     const answers: Promise<void>[] = [];
     for (const subscription of broker.subscriptions.values()) {
-      if (subscription.interested > 0) answers.push(this.subscribe(subscription));
+      if (subscription.interest.count > 0) answers.push(this.subscribe(subscription));
     }
     for (const registration of dealer.registrations.values()) {
-      if (registration.interested > 0) answers.push(this.register(registration));
+      if (registration.interest.count > 0) answers.push(this.register(registration));
     }
     await Promise.all(answers);
   }
@@ -62,8 +62,8 @@ export class LinkWishes {
       if (answer[0] !== codes.subscribed) return;
       this.#subscriptions.set(subscription, answer[2]);
       // Meanwhile nobody may want it any more, or somebody again.
-      const wanted = this.#realm.broker.subscriptions.get(uri, match)?.interested ?? 0;
-      if (subscription.interested === 0 && wanted === 0) this.unsubscribe(subscription);
+      const wanted = this.#realm.broker.subscriptions.get(uri, match)?.interest.count ?? 0;
+      if (subscription.interest.count === 0 && wanted === 0) this.unsubscribe(subscription);
     });
   }
 
@@ -81,8 +81,8 @@ export class LinkWishes {
       if (answer[0] !== codes.registered) return;
       this.#registrations.set(registration, answer[2]);
       this.#registrationsById.set(answer[2], registration);
-      const wanted = this.#realm.dealer.registrations.get(uri, match)?.interested ?? 0;
-      if (registration.interested === 0 && wanted === 0) this.unregister(registration);
+      const wanted = this.#realm.dealer.registrations.get(uri, match)?.interest.count ?? 0;
+      if (registration.interest.count === 0 && wanted === 0) this.unregister(registration);
     });
   }
 

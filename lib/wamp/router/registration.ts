@@ -1,5 +1,6 @@
 import { randomId } from "../message/id.ts";
 import type { MatchPolicy } from "../message/uri.ts";
+import { Interest } from "./interest.ts";
 import type { Matched } from "./pattern_table.ts";
 import type { Session } from "./session.ts";
 
@@ -18,10 +19,8 @@ export class Registration implements Matched {
   readonly callees: Session[] = [];
   /** Those that handle time limits themselves (`forward_timeout`). */
   readonly timers = new Set<Session>();
-  /** Clients, with those that wait until other routers know of the registration. */
-  interested = 0;
-  /** Until it is there, other routers may not send calls. */
-  ready: Promise<void> | undefined;
+  /** Of clients. Other routers send calls once they know. */
+  readonly interest = new Interest();
   #next = 0;
 
   constructor(uri: string, match: MatchPolicy, invoke: InvocationPolicy) {
@@ -31,7 +30,7 @@ export class Registration implements Matched {
   }
 
   get isEmpty(): boolean {
-    return this.interested === 0 && this.callees.length === 0;
+    return this.interest.count === 0 && this.callees.length === 0;
   }
 
   has(session: Session): boolean {

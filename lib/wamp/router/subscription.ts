@@ -1,6 +1,7 @@
 import { randomId } from "../message/id.ts";
 import type { MatchPolicy } from "../message/uri.ts";
 import type { Group, Lane } from "../transport/connection.ts";
+import { Interest } from "./interest.ts";
 import type { Matched } from "./pattern_table.ts";
 import type { Session } from "./session.ts";
 
@@ -15,10 +16,8 @@ export class Subscription implements Matched {
   readonly clients = new Set<Session>();
   /** Routers, which get a publication once whatever number of their subscriptions it matches. */
   readonly links = new Set<Session>();
-  /** Clients, with those that wait until other routers know of the subscription. */
-  interested = 0;
-  /** Until it is there, other routers may not send what is published at them. */
-  ready: Promise<void> | undefined;
+  /** Of clients. Other routers send what is published at them once they know. */
+  readonly interest = new Interest();
 
   constructor(uri: string, match: MatchPolicy) {
     this.uri = uri;
@@ -26,7 +25,7 @@ export class Subscription implements Matched {
   }
 
   get isEmpty(): boolean {
-    return this.interested === 0 && this.links.size === 0;
+    return this.interest.count === 0 && this.links.size === 0;
   }
 
   has(session: Session): boolean {
