@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { FileError, messageOf } from "../errors.ts";
 import { SourceTable, type SourceTableSettings } from "../host/source_table.ts";
-import { loadAuthorities, loadCertificate } from "../transport/certificates.ts";
+import { readAuthorities, readCertificate } from "../transport/certificate_files.ts";
 import type { DialSettings } from "../transport/transport.ts";
 import type { ClientSettings } from "./options.ts";
 
@@ -28,36 +26,11 @@ export function dialSettings(
     tls: {
       insecure: settings.insecure,
       alpn: settings.alpn,
-      ...(caFile === undefined ? {} : {
-        ca: ofOption(`--ca ${caFile}`, () => loadAuthorities(readText(caFile, "--ca"))),
-      }),
+      ...(caFile === undefined ? {} : { ca: readAuthorities(caFile) }),
       ...(servername === undefined ? {} : { servername }),
-      ...(certFile === undefined || keyFile === undefined ? {} : {
-        certificate: ofOption(
-          `--cert ${certFile} --key ${keyFile}`,
-          () => loadCertificate(readText(certFile, "--cert"), readText(keyFile, "--key")),
-        ),
-      }),
+      ...(certFile === undefined || keyFile === undefined
+        ? {}
+        : { certificate: readCertificate(certFile, keyFile) }),
     },
   };
-}
-
-/** Says with an error of a file's content which option named the file. */
-function ofOption<T>(option: string, load: () => T): T {
-  try {
-    return load();
-  } catch (error) {
-    const message = messageOf(error);
-    if (!(error instanceof FileError) || message.startsWith("--")) throw error;
-    throw new FileError(`${option}: ${message}`, { cause: error });
-  }
-}
-
-/** The text of a file that an option names. */
-export function readText(path: string, option: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new FileError(`${option} ${path} cannot be read: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -1,27 +1,12 @@
 import { row } from "../options/row.ts";
-import { file, flag, protocolName, text } from "../options/text.ts";
+import { trustRows } from "../options/security_rows.ts";
+import { file, protocolName, text } from "../options/text.ts";
 
 const secureSchemes = ["tls", "wss", "quic"];
 
 /** Options of `holdfast client`: certificates and protocols of secure transports. */
 export const securityRows = {
-  caFile: row({
-    name: "ca",
-    kind: file,
-    category: "TLS and QUIC",
-    summary: "PEM certificates of the authorities to trust",
-    otherwise: "the system's",
-    schemes: secureSchemes,
-  }),
-  insecure: row({
-    name: "insecure",
-    kind: flag,
-    default: false,
-    category: "TLS and QUIC",
-    summary: "accept any certificate",
-    conflicts: ["caFile"],
-    schemes: secureSchemes,
-  }),
+  ...trustRows("TLS and QUIC", secureSchemes),
   servername: row({
     name: "servername",
     kind: text,

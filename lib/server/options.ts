@@ -10,8 +10,9 @@ import {
   statsAddressRow,
 } from "../options/result_rows.ts";
 import { row, type SettingsOf } from "../options/row.ts";
+import { certificateRows } from "../options/security_rows.ts";
 import { serverId } from "../options/server_id.ts";
-import { file, flag, protocolName } from "../options/text.ts";
+import { flag, protocolName } from "../options/text.ts";
 import { workers } from "../options/workers.ts";
 
 const connectedSchemes = ["tcp", "tls", "ws", "wss", "quic"];
@@ -83,32 +84,7 @@ export const serverRows = {
     summary: "stop after this long, with the final report",
     otherwise: "until interrupted",
   }),
-  certFile: row({
-    name: "cert",
-    kind: file,
-    category: "Certificate",
-    summary: "PEM certificate chain for tls, wss and quic, leaf first",
-    otherwise: "one made at start",
-    requires: ["keyFile"],
-    schemes: secureSchemes,
-  }),
-  keyFile: row({
-    name: "key",
-    kind: file,
-    category: "Certificate",
-    summary: "PEM private key of the certificate",
-    requires: ["certFile"],
-    schemes: secureSchemes,
-  }),
-  writeCertDirectory: row({
-    name: "write-cert",
-    kind: file,
-    placeholder: "dir",
-    category: "Certificate",
-    summary: "keep the certificate made at start here, so that clients can verify it",
-    conflicts: ["certFile"],
-    schemes: secureSchemes,
-  }),
+  ...certificateRows("Certificate", secureSchemes),
   alpn: row({
     name: "alpn",
     kind: protocolName,

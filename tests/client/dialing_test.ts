@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dialSettings, readText } from "../../lib/client/dialing.ts";
+import { dialSettings } from "../../lib/client/dialing.ts";
 import { clientRows, type ClientSettings } from "../../lib/client/options.ts";
 import { FileError } from "../../lib/errors.ts";
 import { defaultSettings } from "../../lib/options/command_line.ts";
+import { readText } from "../../lib/transport/certificate_files.ts";
 import { makeCertificate } from "../../lib/transport/certificates.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-dialing-"));

@@ -4,19 +4,16 @@ import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { FileError, messageOf } from "../errors.ts";
-import {
-  type CertificateSubject,
-  loadCertificate,
-  type MadeCertificate,
-  makeCertificate,
-} from "../transport/certificates.ts";
-import type { CertificatePair } from "../transport/transport.ts";
-import type { ServerSettings } from "./options.ts";
+import { readCertificate } from "./certificate_files.ts";
+import { type CertificateSubject, type MadeCertificate, makeCertificate } from "./certificates.ts";
+import type { CertificatePair } from "./transport.ts";
 
-export type CertificateSettings = Pick<
-  ServerSettings,
-  "certFile" | "keyFile" | "writeCertDirectory"
->;
+/** What the options say about the certificate of a server. */
+export interface CertificateSettings {
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly writeCertDirectory: string | undefined;
+}
 
 /**
  * The certificate of secure endpoints: the one that was brought, or one made for the names and
@@ -30,15 +27,7 @@ export async function serverCertificate(
   hosts: readonly string[],
 ): Promise<CertificatePair> {
   const { certFile, keyFile, writeCertDirectory } = settings;
-  if (certFile !== undefined && keyFile !== undefined) {
-    const [cert, key] = [readPem(certFile, "--cert"), readPem(keyFile, "--key")];
-    try {
-      return loadCertificate(cert, key);
-    } catch (cause) {
-      if (!(cause instanceof FileError)) throw cause;
-      throw new FileError(`--cert ${certFile} --key ${keyFile}: ${cause.message}`, { cause });
-    }
-  }
+  if (certFile !== undefined && keyFile !== undefined) return readCertificate(certFile, keyFile);
   const made = await makeCertificate(subjectOf(hosts));
   if (writeCertDirectory !== undefined) writeCertificate(writeCertDirectory, made);
   return made;
@@ -58,14 +47,6 @@ function subjectOf(hosts: readonly string[]): CertificateSubject {
       ...named.filter((host) => isIP(host) !== 0),
     ],
   };
-}
-
-function readPem(path: string, option: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new FileError(`${option} ${path} cannot be read: ${messageOf(cause)}`, { cause });
-  }
 }
 
 /** Writes `ca.pem`, `cert.pem` and `key.pem` (for its owner only), and replaces earlier ones. */
