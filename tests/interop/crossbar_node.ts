@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SigningKey } from "../../lib/wamp/cryptosign/cryptosign.ts";
 import { freePorts } from "../../lib/wamp/ha/free_ports.ts";
 
 /** Where `.ci/run` installs Crossbar, on machines on which it installs. */
@@ -8,11 +9,20 @@ const crossbar = join(import.meta.dir, "../../.venv-crossbar/bin/crossbar");
 
 export const hasCrossbar = existsSync(crossbar);
 
+/** Whom a node lets in by a key: the private key, 32 bytes in hex. */
+export const joesKey = "07".repeat(32);
+const joe = new SigningKey(Buffer.from(joesKey, "hex"));
+
 const allowed = { call: true, register: true, publish: true, subscribe: true };
 
-/** A node with one realm that lets everybody in, over WebSocket and rawsocket. */
+/** A node with one realm that lets everybody in, `joe` by his key, over WebSocket and rawsocket. */
 function configuration(ws: number, rs: number): object {
   const serializers = ["cbor", "msgpack", "json"];
+  const principals = { joe: { role: "anonymous", authorized_keys: [joe.publicKey] } };
+  const auth = {
+    anonymous: { type: "static", role: "anonymous" },
+    cryptosign: { type: "static", principals },
+  };
   const permissions = [{ uri: "", match: "prefix", allow: allowed }];
   return {
     version: 2,
@@ -21,7 +31,7 @@ function configuration(ws: number, rs: number): object {
       type: "router",
       realms: [{ name: "realm1", roles: [{ name: "anonymous", permissions }] }],
       transports: [
-        { type: "websocket", endpoint: { type: "tcp", port: ws }, serializers },
+        { type: "websocket", endpoint: { type: "tcp", port: ws }, serializers, auth },
         { type: "rawsocket", endpoint: { type: "tcp", port: rs }, serializers },
       ],
     }],

@@ -7,7 +7,7 @@ import { run as runBackend } from "../../lib/wamp/backend/run.ts";
 import { CollectedIo } from "../cli/collected_io.ts";
 import { until } from "../wamp/router/local_router.ts";
 import { assertComplete, probe } from "../wamp/probe/probe_run.ts";
-import { hasCrossbar, withCrossbar } from "./crossbar_node.ts";
+import { hasCrossbar, joesKey, withCrossbar } from "./crossbar_node.ts";
 
 const declare = hasCrossbar ? test : test.skip;
 
@@ -45,6 +45,13 @@ declare("Crossbar as the router of wamp probe and wamp backend, in every form", 
       assertComplete(outcome, 3);
       assert.equal(outcome.snapshot.calls.answered, outcome.snapshot.publications.sent * 2, text);
     }
+    const login = { urls: [ws], authid: "joe" };
+    const welcome = await probe({ ...login, signingKey: joesKey });
+    assert.equal(welcome.exitCode, exitCodes.ok, welcome.io.outLines.join("\n"));
+    assertComplete(welcome, 4);
+    const refused = await probe({ ...login, signingKey: "08".repeat(32) });
+    assert.equal(refused.exitCode, exitCodes.targetUnreachable);
+    assert.match(refused.snapshot.verdict!.reasons[0]!, /ABORT .*public key/);
     stop.abort();
     assert.equal(await backend, exitCodes.ok);
   });

@@ -6,12 +6,10 @@ import type { Invocation, RouterMessage } from "../message/message.ts";
 import { procedureOf } from "../probe/plan.ts";
 import type { Subprotocol } from "../serialization/subprotocol.ts";
 import { ClientSessions } from "../session/client_sessions.ts";
+import type { RouterAccess } from "../session/router_access.ts";
 import { SessionKeeper } from "../session/session_keeper.ts";
-import type { ClientUrl } from "../transport/client_url.ts";
 
-export interface BackendPlan {
-  readonly urls: readonly ClientUrl[];
-  readonly realm: string;
+export interface BackendPlan extends RouterAccess {
   readonly subprotocol: Subprotocol;
   readonly connections: number;
   /** The nodes whose procedures are registered at the URL of this index. */
@@ -53,9 +51,8 @@ export class Backend {
   static async create(plan: BackendPlan, handlers: BackendHandlers): Promise<Backend> {
     const capacity = plan.urls.length * plan.connections;
     const sessions: ClientSessions = await ClientSessions.open({
-      urls: plan.urls,
+      ...plan,
       capacity,
-      realm: plan.realm,
       subprotocol: plan.subprotocol,
       joinTimeoutMs,
     }, {

@@ -4,10 +4,10 @@ import type { CommandLine } from "../../options/command_line.ts";
 import type { Io } from "../../report/io.ts";
 import { formatBytes, formatCount, formatRate } from "../../stats/figures.ts";
 import { subprotocolOf } from "../serialization/subprotocol.ts";
+import { routerAccessOf } from "../session/router_access.ts";
 import { formatClientUrl } from "../transport/client_url.ts";
-import { targetsOf } from "../transport/targets.ts";
 import { Backend } from "./backend.ts";
-import { type BackendSettings, usualNodes } from "./options.ts";
+import { backendRows, type BackendSettings, usualNodes } from "./options.ts";
 
 /**
  * `holdfast wamp backend`: registers the procedures that the probe calls, until it is interrupted.
@@ -15,18 +15,19 @@ import { type BackendSettings, usualNodes } from "./options.ts";
  * @throws {HoldfastError} it could not begin.
  */
 export async function run(
-  { settings }: CommandLine<BackendSettings>,
+  commandLine: CommandLine<BackendSettings>,
   io: Io,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const urls = targetsOf(settings);
+  const { settings } = commandLine;
+  const access = routerAccessOf(backendRows, commandLine);
+  const { urls } = access;
   const { node, nodes = usualNodes } = settings;
   const { connections, silent, periodMs } = settings;
   ensureFds(urls.length * connections);
   const refusals = new Set<string>();
   const backend: Backend = await Backend.create({
-    urls,
-    realm: settings.realm,
+    ...access,
     subprotocol: subprotocolOf(settings.serializer, settings.batched),
     connections,
     nodesAt: (url) => node === undefined ? dealtTo(url, urls.length, nodes) : [node],

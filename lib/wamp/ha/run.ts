@@ -12,6 +12,7 @@ import { payloadHeadBytes } from "../probe/payload_maker.ts";
 import { type ProbePlan, procedureOf } from "../probe/plan.ts";
 import { probeSnapshotToJson } from "../probe/snapshot_json.ts";
 import { judgeProbe, probeExitCode } from "../probe/verdict.ts";
+import { openAccess } from "../session/router_access.ts";
 import { type ClientUrl, parseClientUrl } from "../transport/client_url.ts";
 import { Child, holdfastCommand, waitFor } from "./child.ts";
 import { Cluster, nodeBehind } from "./cluster.ts";
@@ -194,6 +195,7 @@ async function startBackend(
 function planOf(settings: HaSettings, url: ClientUrl, scenario: Scenario): ProbePlan {
   const { nodes, calls } = settings;
   return {
+    ...openAccess,
     urls: [url],
     realm: settings.realm,
     serializer: settings.serializer,

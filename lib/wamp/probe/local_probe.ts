@@ -81,9 +81,8 @@ export class LocalProbe {
     });
     const sessions: ClientSessions = await ClientSessions.open(
       {
-        urls: plan.urls,
+        ...plan,
         capacity: sessionsOf(plan),
-        realm: plan.realm,
         subprotocol: subprotocolOf(plan.serializer, plan.isBatched),
         joinTimeoutMs,
       },

@@ -9,7 +9,10 @@ import {
   statsAddressRow,
 } from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
+import { trustRows } from "../../options/security_rows.ts";
 import { choice, file, flag, text } from "../../options/text.ts";
+import { seedOfHex } from "../cryptosign/signing_key_file.ts";
+import { secureWampSchemes } from "../transport/wamp_url.ts";
 import { payloadHeadBytes } from "./payload_maker.ts";
 
 /** As `positiveDuration`, and a bare number is one of seconds, as Crossbar's example takes it. */
@@ -51,6 +54,13 @@ const logname: Kind<string> = {
   },
 };
 
+/** Where a private key is, or the key itself, which must not show anywhere. */
+const signingKey: Kind<string> = {
+  ...file,
+  parse: (text) => seedOfHex(text) === undefined ? file.parse(text) : text,
+  format: (text) => seedOfHex(text) === undefined ? text : "(not shown)",
+};
+
 /** Options about the routers, which the probe and the backend have in common. */
 export const routerRows = {
   urls: row({
@@ -60,7 +70,7 @@ export const routerRows = {
     placeholder: "url",
     repeatable: true,
     category: "Router",
-    summary: "ws://host:port/path, wss:// or rs://host:port (rawsocket); may be repeated",
+    summary: "ws(s)://host:port/path or rs(s)://host:port (rawsocket); may be repeated",
   }),
   configFile: row({
     name: "config",
@@ -92,6 +102,23 @@ export const routerRows = {
     summary: "several messages in one of a WebSocket (not with json, not on rs://)",
     conflicts: ["serializer=json"],
   }),
+  signingKey: row({
+    name: "key",
+    kind: signingKey,
+    category: "Router",
+    summary: "log in with this Ed25519 key: a file, or 64 hex digits by HOLDFAST_KEY",
+    otherwise: "anonymously",
+  }),
+  authid: row({
+    name: "authid",
+    kind: text,
+    placeholder: "name",
+    category: "Router",
+    summary: "log in as this one",
+    requires: ["signingKey"],
+    otherwise: "whom the router knows by the key",
+  }),
+  ...trustRows("Router", secureWampSchemes),
 };
 
 /** The options of `holdfast wamp probe`, in the order of help. */

@@ -1,9 +1,7 @@
-import type { ClientUrl } from "../transport/client_url.ts";
+import type { RouterAccess } from "../session/router_access.ts";
 
 /** What one process of a probe does; plain data. */
-export interface ProbePlan {
-  readonly urls: readonly ClientUrl[];
-  readonly realm: string;
+export interface ProbePlan extends RouterAccess {
   readonly serializer: "json" | "msgpack" | "cbor";
   readonly isBatched: boolean;
   /** This process among all of them. */

@@ -7,9 +7,9 @@ import { openOutput } from "../../report/output.ts";
 import { identityOf } from "../../report/run_identity.ts";
 import { parseExpectationOf } from "../../stats/expectations.ts";
 import { formatCount } from "../../stats/figures.ts";
-import { targetsOf } from "../transport/targets.ts";
+import { routerAccessOf } from "../session/router_access.ts";
 import { probeMetrics } from "./metrics.ts";
-import type { ProbeSettings } from "./options.ts";
+import { probeRows, type ProbeSettings } from "./options.ts";
 import { PeriodLines } from "./period_lines.ts";
 import { type ProbePlan, procedureOf, sessionsOf } from "./plan.ts";
 import type { Probe } from "./probe.ts";
@@ -35,7 +35,7 @@ export async function run(
 ): Promise<ExitCode> {
   const { settings } = commandLine;
   const expectations = settings.expectations.map((text) => parseExpectationOf(probeMetrics, text));
-  const plan = planOf(settings);
+  const plan = planOf(commandLine);
   if (plan.clients === 1) ensureFds(sessionsOf(plan));
   const json = settings.jsonFile === undefined ? undefined : openOutput(settings.jsonFile, io);
   const identity = identityOf(commandLine);
@@ -66,18 +66,18 @@ export async function run(
   }
 }
 
-function planOf(settings: ProbeSettings): ProbePlan {
+function planOf(commandLine: CommandLine<ProbeSettings>): ProbePlan {
+  const { settings } = commandLine;
   const { serializer, calls, nodes } = settings;
-  const urls = targetsOf(settings);
+  const access = routerAccessOf(probeRows, commandLine);
   return {
-    urls,
-    realm: settings.realm,
+    ...access,
     serializer,
     isBatched: settings.batched,
     client: 0,
     clients: settings.clients,
     connections: settings.connections,
-    publishingSessions: publishingSessions(settings, urls.length),
+    publishingSessions: publishingSessions(settings, access.urls.length),
     loops: settings.loops,
     ratePerSecond: settings.ratePerSecond,
     stride: settings.stride,

@@ -3,7 +3,7 @@ import { isDict } from "../message/check.ts";
 import type { Dict } from "../message/message.ts";
 import { shown } from "../message/shown.ts";
 import { WampError } from "../message/wamp_error.ts";
-import { isAnswer, isPublicKey, newChallenge } from "./cryptosign.ts";
+import { isAnswer, isPublicKey, newChallenge } from "../cryptosign/cryptosign.ts";
 import type { Identity } from "./session.ts";
 
 /** The role of sessions that are the ends of links from other routers. */

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { FileError, messageOf, UsageError } from "../../errors.ts";
 import { matchPolicies, type MatchPolicy, type UriStrictness } from "../message/uri.ts";
 import type { ListenUrl } from "../transport/listen_url.ts";
+import { isSecure } from "../transport/wamp_url.ts";
 import { type Principal, routerRole } from "./authentication.ts";
 import { ConfigObject, readAll } from "./config_fields.ts";
 import { linkUrl, listenUrl, nodeName, publicKey, realmName } from "./options.ts";
@@ -106,9 +107,12 @@ function nodeOf(nodes: readonly NodeEntry[], name: string | undefined, file: str
 
 /** Where a node is reached: by rawsocket where it has one, on its own host unless an address says. */
 function addressOf({ node, host, listen }: NodeEntry): ListenUrl {
-  const url = listen.find(({ kind }) => kind === "rawsocket") ?? listen[0];
+  const plain = listen.filter((url) => !isSecure(url));
+  const url = plain.find(({ kind }) => kind === "rawsocket") ?? plain[0];
   if (url === undefined || url.endpoint.port === 0) {
-    throw new FileError(`${node} listens on no port that others can know; links are impossible`);
+    throw new FileError(
+      `${node} listens on no port without TLS that others can know; links are impossible`,
+    );
   }
   const isAnywhere = ["", "::", "0.0.0.0"].includes(url.endpoint.host);
   return isAnywhere ? { ...url, endpoint: { ...url.endpoint, host } } : url;

@@ -13,7 +13,7 @@ import type { StandstillWatch } from "../transport/standstill.ts";
 import { formatListenUrl, type ListenUrl } from "../transport/listen_url.ts";
 import { routerRole } from "./authentication.ts";
 import type { RouterCounters } from "./counters.ts";
-import type { SigningKey } from "./cryptosign.ts";
+import type { SigningKey } from "../cryptosign/cryptosign.ts";
 import { shownDetails } from "./details.ts";
 import { LinkWishes } from "./link_wishes.ts";
 import type { PendingCall } from "./pending_call.ts";

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, unlinkSync, writeFileSync } from "node:fs";
 import { FileError, messageOf } from "../../errors.ts";
-import { SigningKey } from "./cryptosign.ts";
+import { SigningKey } from "../cryptosign/cryptosign.ts";
+import { readSigningKey } from "../cryptosign/signing_key_file.ts";
 
 /**
  * The key with which this router logs in at others: 32 bytes in hex, in a file that only its owner can
@@ -33,15 +34,6 @@ export function linkKey(file: string): SigningKey {
 }
 
 function read(file: string): SigningKey | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    if ((cause as { code?: string }).code === "ENOENT") return undefined;
-    throw new FileError(`cannot read the key of links, ${file}: ${messageOf(cause)}`, { cause });
-  }
-  if (!/^[0-9a-f]{64}$/i.test(text)) {
-    throw new FileError(`${file} has no key: 64 hex digits (32 bytes) were expected`);
-  }
-  return new SigningKey(Buffer.from(text, "hex"));
+  if (!existsSync(file)) return undefined;
+  return new SigningKey(readSigningKey(file, "the key of links"));
 }

@@ -4,11 +4,13 @@ import { type Kind, quote } from "../../options/kind.ts";
 import { size } from "../../options/quantity.ts";
 import { quietRow, reportEveryRow, statsAddressRow } from "../../options/result_rows.ts";
 import { row, type SettingsOf } from "../../options/row.ts";
+import { certificateRows } from "../../options/security_rows.ts";
 import { file, flag } from "../../options/text.ts";
 import { isUri } from "../message/uri.ts";
 import { formatListenUrl, type ListenUrl, parseListenUrl } from "../transport/listen_url.ts";
+import { isSecure, secureWampSchemes } from "../transport/wamp_url.ts";
 
-/** Where to listen: `ws://host:port/path` or `rs://host:port`. */
+/** Where to listen: `ws://host:port/path` or `rs://host:port`, `wss://` or `rss://` over TLS. */
 export const listenUrl: Kind<ListenUrl> = {
   placeholder: "url",
   parse: parseListenUrl,
@@ -20,6 +22,9 @@ export const linkUrl: Kind<ListenUrl> = {
   placeholder: "url",
   parse(text) {
     const url = parseListenUrl(text);
+    if (isSecure(url)) {
+      throw new UsageError(`${quote(text)} has TLS, which links do not have; write ws:// or rs://`);
+    }
     if (url.endpoint.port === 0) {
       throw new UsageError(`${quote(text)} has port 0, which no router listens on`);
     }
@@ -103,9 +108,10 @@ export const routerRows = {
     kind: listenUrl,
     repeatable: true,
     category: "Router",
-    summary: "ws://host:port/path or rs://host:port (rawsocket); may be repeated",
+    summary: "ws(s)://host:port/path or rs(s)://host:port (rawsocket); may be repeated",
     otherwise: defaultListen.join(" "),
   }),
+  ...certificateRows("Certificate", secureWampSchemes),
   links: row({
     name: "link",
     kind: linkUrl,

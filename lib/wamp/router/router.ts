@@ -1,4 +1,5 @@
 import { messageOf } from "../../errors.ts";
+import type { CertificatePair } from "../../transport/transport.ts";
 import { closeReasons } from "../message/errors.ts";
 import type { Connection, Receiver, WampListener } from "../transport/connection.ts";
 import type { ListenUrl } from "../transport/listen_url.ts";
@@ -7,7 +8,7 @@ import { StandstillWatch } from "../transport/standstill.ts";
 import { listenWebSocket } from "../transport/websocket_listener.ts";
 import { RouterClient } from "./client.ts";
 import { newCounters } from "./counters.ts";
-import type { SigningKey } from "./cryptosign.ts";
+import type { SigningKey } from "../cryptosign/cryptosign.ts";
 import { Link } from "./link.ts";
 import { LinkSet } from "./link_set.ts";
 import { Realm, type RealmSettings } from "./realm.ts";
@@ -17,6 +18,8 @@ export interface RouterSettings {
   /** The name of this router among others. */
   readonly node: string;
   readonly realms: readonly RealmSettings[];
+  /** Of addresses with TLS. */
+  readonly certificate?: CertificatePair | undefined;
   readonly pingIntervalMs: number;
   readonly maxMessageBytes: number;
   readonly maxPendingBytes: number;
@@ -54,7 +57,10 @@ export class Router {
     return this.realms.get(name);
   }
 
-  /** @throws {HostLimitError} the address cannot be bound. */
+  /**
+   * @throws {HostLimitError} the address cannot be bound.
+   * @throws {UsageError} it has TLS, and there is no certificate.
+   */
   listen(url: ListenUrl): WampListener {
     const settings = {
       ...this.#settings,

@@ -1,13 +1,16 @@
 import { hostname } from "node:os";
 import { type ExitCode, exitCodes } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
+import { checkForSchemes } from "../../options/resolve.ts";
 import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
+import { serverCertificate } from "../../transport/server_certificate.ts";
 import type { UriStrictness } from "../message/uri.ts";
 import { parseListenUrl } from "../transport/listen_url.ts";
-import { defaultLinkKeyFile, defaultListen, type RouterOptions } from "./options.ts";
+import { isSecure, schemeOf } from "../transport/wamp_url.ts";
+import { defaultLinkKeyFile, defaultListen, type RouterOptions, routerRows } from "./options.ts";
 import { routerRole } from "./authentication.ts";
-import type { SigningKey } from "./cryptosign.ts";
+import type { SigningKey } from "../cryptosign/cryptosign.ts";
 import { type NodeConfig, readConfig } from "./config.ts";
 import { linkKey } from "./link_key.ts";
 import { Role } from "./role.ts";
@@ -26,13 +29,19 @@ const longestTimerMs = 2 ** 31 - 1;
  * @throws {HoldfastError} it could not begin; nothing stays bound.
  */
 export async function run(
-  { settings, given }: CommandLine<RouterOptions>,
+  commandLine: CommandLine<RouterOptions>,
   io: Io,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  const { settings, given } = commandLine;
   const config = settings.configFile === undefined
     ? ownConfig(settings)
     : readConfig(settings.configFile, settings.node, strictnessOf(settings));
+  checkForSchemes(routerRows, commandLine, config.listen.map(schemeOf));
+  const secure = config.listen.filter(isSecure);
+  const certificate = secure.length === 0
+    ? undefined
+    : await serverCertificate(settings, secure.map(({ endpoint }) => endpoint.host));
   const key = keyOf(config);
   const trusted = key === undefined ? config.trustedKeys : [key.publicKey, ...config.trustedKeys];
   const routers = trusted.map((publicKey) => ({
@@ -46,6 +55,7 @@ export async function run(
       ...realm,
       principals: [...realm.principals, ...routers],
     })),
+    certificate,
     pingIntervalMs: settings.pingIntervalMs,
     maxMessageBytes: settings.maxMessageBytes,
     maxPendingBytes: settings.maxPendingBytes,

@@ -10,6 +10,8 @@ import type { Subprotocol } from "../serialization/subprotocol.ts";
 import type { ClientUrl } from "../transport/client_url.ts";
 import { dialRouter } from "../transport/client_dialer.ts";
 import { clientRoles } from "./client_roles.ts";
+import { Login } from "./login.ts";
+import type { RouterAccess } from "./router_access.ts";
 import { SessionOutput } from "./session_output.ts";
 
 /**
@@ -31,12 +33,9 @@ export interface SessionHandlers {
   closed(id: number, failure: Failure | undefined): void;
 }
 
-export interface SessionSettings {
-  /** Session k goes to the URL k mod their number. */
-  readonly urls: readonly ClientUrl[];
+export interface SessionSettings extends RouterAccess {
   /** How many ids there are. */
   readonly capacity: number;
-  readonly realm: string;
   readonly subprotocol: Subprotocol;
   /** From the connect to WELCOME. */
   readonly joinTimeoutMs: number;
@@ -67,6 +66,7 @@ export class ClientSessions {
   readonly #handlers: SessionHandlers;
   readonly #dialers: Dialer[] = [];
   readonly #output: SessionOutput;
+  readonly #login: Login | undefined;
   readonly #phase: Uint8Array;
   readonly #sessionIds: Float64Array;
   readonly #requests: Float64Array;
@@ -88,8 +88,9 @@ export class ClientSessions {
   }
 
   private constructor(settings: SessionSettings, handlers: SessionHandlers) {
-    const { capacity } = settings;
+    const { capacity, credentials } = settings;
     this.#settings = settings;
+    this.#login = credentials === undefined ? undefined : new Login(credentials);
     this.#handlers = handlers;
     this.#phase = new Uint8Array(capacity);
     this.#sessionIds = new Float64Array(capacity);
@@ -110,7 +111,7 @@ export class ClientSessions {
   }
 
   #dial(url: ClientUrl, index: number): Promise<Dialer> {
-    const { urls, capacity, subprotocol, joinTimeoutMs } = this.#settings;
+    const { urls, subprotocol, tls, joinTimeoutMs: connectTimeoutMs } = this.#settings;
     const idOf = (connection: number) => connection * urls.length + index;
     const handlers: ConnectionHandlers = {
       open: (connection) => this.#opened(idOf(connection)),
@@ -119,8 +120,8 @@ export class ClientSessions {
       end: (connection) => this.terminate(idOf(connection)),
       close: (connection, failure) => this.#closed(idOf(connection), failure),
     };
-    const perUrl = Math.ceil(capacity / urls.length);
-    return dialRouter(url, subprotocol, handlers, perUrl, joinTimeoutMs);
+    const capacity = Math.ceil(this.#settings.capacity / urls.length);
+    return dialRouter(url, subprotocol, handlers, { capacity, connectTimeoutMs, tls });
   }
 
   #connectionOf(id: number): number {
@@ -212,7 +213,7 @@ export class ClientSessions {
 
   #opened(id: number): void {
     this.#enter(id, joining);
-    const details = { roles: clientRoles, agent: "holdfast" };
+    const details = { roles: clientRoles, agent: "holdfast", ...this.#login?.hello };
     this.send(id, [codes.hello, this.#settings.realm, details]);
   }
 
@@ -250,11 +251,14 @@ export class ClientSessions {
         this.#enter(id, joined);
         this.#sessionIds[id] = message[1];
         return this.#handlers.joined(id, message[2]);
+      case codes.challenge:
+        if (this.#login === undefined) break;
+        this.send(id, [codes.authenticate, this.#login.answer(message[1], message[2]), {}]);
+        return;
       case codes.abort:
-        return this.#aborted(id, message);
-      default:
-        throw new ProtocolViolation(`${messageName(message[0])} came in answer to HELLO`);
+        return this.#aborted(id, message, this.#login?.shown);
     }
+    throw new ProtocolViolation(`${messageName(message[0])} came in answer to HELLO`);
   }
 
   #message(id: number, message: RouterMessage): void {
@@ -283,10 +287,12 @@ export class ClientSessions {
     this.#dialerOf(id).close(this.#connectionOf(id));
   }
 
-  #aborted(id: number, message: RouterMessage & readonly [3, ...unknown[]]): void {
+  /** @param login who asked to be let in, where that may be why. */
+  #aborted(id: number, message: RouterMessage & readonly [3, ...unknown[]], login = ""): void {
     const [, details, reason] = message;
     const text = details["message"];
-    const detail = `ABORT ${reason}${typeof text === "string" && text !== "" ? `: ${text}` : ""}`;
+    const detail = `ABORT ${reason}${typeof text === "string" && text !== "" ? `: ${text}` : ""}` +
+      login;
     this.#fail(id, { kind: "protocol", detail });
   }
 

@@ -1,4 +1,4 @@
-import type { ConnectionHandlers, Dialer } from "../../transport/transport.ts";
+import type { ConnectionHandlers, Dialer, DialSettings } from "../../transport/transport.ts";
 import { transports } from "../../transport/registry.ts";
 import type { Subprotocol } from "../serialization/subprotocol.ts";
 import type { ClientUrl } from "./client_url.ts";
@@ -16,14 +16,11 @@ export function dialRouter(
   url: ClientUrl,
   subprotocol: Subprotocol,
   handlers: ConnectionHandlers,
-  capacity: number,
-  connectTimeoutMs: number,
+  given: Pick<DialSettings, "capacity" | "connectTimeoutMs" | "tls">,
 ): Promise<Dialer> {
   const { endpoint } = url;
   const settings = {
-    capacity,
-    connectTimeoutMs,
-    tls: { insecure: false, alpn: [] },
+    ...given,
     connectionsPerSocket: 1,
     datagrams: false,
     maxMessageBytes,
@@ -33,5 +30,11 @@ export function dialRouter(
     return transports[endpoint.scheme].dial(endpoint, handlers, settings);
   }
   const { rawSocketId } = subprotocol.serializer;
-  return RawSocketDialer.dial(transports.tcp, endpoint, handlers, settings, rawSocketId);
+  return RawSocketDialer.dial(
+    transports[endpoint.scheme],
+    endpoint,
+    handlers,
+    settings,
+    rawSocketId,
+  );
 }

@@ -1,3 +1,4 @@
+import type { CertificatePair } from "../../transport/transport.ts";
 import type { Encoded, Serializer } from "../serialization/serializer.ts";
 import type { StandstillWatch } from "./standstill.ts";
 
@@ -64,6 +65,8 @@ export interface Group {
 }
 
 export interface ListenerSettings {
+  /** Of addresses with TLS. */
+  readonly certificate?: CertificatePair | undefined;
   /** A client sends pings this often, and ends with the second that stays unanswered; 0: never. */
   readonly pingIntervalMs: number;
   /** Longest message that is taken. */

@@ -21,6 +21,7 @@ import {
   longestMessage,
   magic,
 } from "./rawsocket_handshake.ts";
+import { tlsOptionOf } from "./wamp_url.ts";
 
 type Socket = Bun.Socket<RawSocketConnection>;
 
@@ -45,8 +46,9 @@ export function listenRawSocket(url: ListenUrl, settings: ListenerSettings): Wam
     // A reset; the close follows.
     error() {},
   };
+  const tls = tlsOptionOf(url, settings.certificate);
   const listen = (hostname: string) =>
-    Bun.listen<RawSocketConnection>({ hostname, port, socket: socket as never });
+    Bun.listen<RawSocketConnection>({ hostname, port, ...tls, socket: socket as never });
   let server: Bun.TCPSocketListener<RawSocketConnection>;
   try {
     if (host !== "") server = listen(host);

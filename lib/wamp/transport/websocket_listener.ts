@@ -14,6 +14,7 @@ import {
 import { Doubt } from "./doubt.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { formatListenUrl, type ListenUrl } from "./listen_url.ts";
+import { tlsOptionOf } from "./wamp_url.ts";
 
 type Server = Bun.Server<WebSocketConnection>;
 type Socket = Bun.ServerWebSocket<WebSocketConnection>;
@@ -35,6 +36,7 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
   let isStopped = false;
 
   const server = bind(url, {
+    ...tlsOptionOf(url, settings.certificate),
     development: false,
     reusePort: false,
     // For requests; open connections have the heartbeat.

@@ -1,6 +1,7 @@
 """A WAMP client made of autobahn-python, which a test drives by lines of JSON.
 
-Usage: autobahn_client.py <ws://…|rs://…> <serializer> <name> [seed of cryptosign, in hex]
+Usage: autobahn_client.py <URL: ws, wss, rs or rss> <serializer> <name> [seed of cryptosign, in hex]
+The authority of a secure one is the file that AUTHORITY names in the environment.
 
 It subscribes to com.example.topic and registers com.python.<name>. A line ["publish", args] or
 ["call", procedure, args] is done and answered by a line.
@@ -8,6 +9,8 @@ It subscribes to com.example.topic and registers com.python.<name>. A line ["pub
 
 import asyncio
 import json
+import os
+import ssl
 import sys
 from urllib.parse import urlparse
 
@@ -134,10 +137,12 @@ loop = asyncio.new_event_loop()
 asyncio.set_event_loop(loop)
 serializer = serializers[serializer_name]()
 parsed = urlparse(url)
-if parsed.scheme == "rs":
+if parsed.scheme in ("rs", "rss"):
     factory = WampRawSocketClientFactory(session, serializer=serializer)
 else:
     factory = WampWebSocketClientFactory(session, url=url, serializers=[serializer])
-connecting = loop.create_connection(factory, parsed.hostname, parsed.port)
+secure = parsed.scheme in ("wss", "rss")
+trust = ssl.create_default_context(cafile=os.environ["AUTHORITY"]) if secure else None
+connecting = loop.create_connection(factory, parsed.hostname, parsed.port, ssl=trust)
 loop.run_until_complete(connecting)
 loop.run_forever()

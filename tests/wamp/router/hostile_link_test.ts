@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { routerRole } from "../../../lib/wamp/router/authentication.ts";
-import { SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
+import { SigningKey } from "../../../lib/wamp/cryptosign/cryptosign.ts";
 import { Router } from "../../../lib/wamp/router/router.ts";
 import { cbor } from "../../../lib/wamp/serialization/cbor.ts";
 import { parseListenUrl } from "../../../lib/wamp/transport/listen_url.ts";

@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { routerRole } from "../../../lib/wamp/router/authentication.ts";
-import { SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
+import { SigningKey } from "../../../lib/wamp/cryptosign/cryptosign.ts";
 import { Payload } from "../../../lib/wamp/serialization/payload.ts";
 import { parseListenUrl } from "../../../lib/wamp/transport/listen_url.ts";
 import { until, withRouter } from "./local_router.ts";

@@ -7,6 +7,9 @@ export interface LocalRouter {
   readonly router: Router;
   readonly ws: string;
   readonly rs: string;
+  /** The same over TLS; empty without a certificate in the settings. */
+  readonly wss: string;
+  readonly rss: string;
   /** Exceptions that should not have happened, and what else was noted. */
   readonly notes: readonly string[];
 }
@@ -38,7 +41,10 @@ export async function withRouter(
   try {
     const ws = router.listen(parseListenUrl("ws://127.0.0.1:0/ws")).url;
     const rs = router.listen(parseListenUrl("rs://127.0.0.1:0")).url;
-    await use({ router, ws, rs, notes });
+    const hasTls = settings.certificate !== undefined;
+    const wss = hasTls ? router.listen(parseListenUrl("wss://127.0.0.1:0/ws")).url : "";
+    const rss = hasTls ? router.listen(parseListenUrl("rss://127.0.0.1:0")).url : "";
+    await use({ router, ws, rs, wss, rss, notes });
   } finally {
     await router.stop();
   }

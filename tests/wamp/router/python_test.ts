@@ -1,11 +1,21 @@
+import { afterAll } from "bun:test";
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isAnswer, SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
+import { makeCertificate } from "../../../lib/transport/certificates.ts";
+import { isAnswer, SigningKey } from "../../../lib/wamp/cryptosign/cryptosign.ts";
 import { pythonWith, testWith } from "../../programs.ts";
 import { type LocalRouter, until, withRouter } from "./local_router.ts";
 
 const script = join(import.meta.dir, "autobahn_client.py");
 const seed = "01".repeat(32);
+
+const certificate = await makeCertificate({ names: ["localhost"], addresses: ["127.0.0.1"] });
+const folder = mkdtempSync(join(tmpdir(), "holdfast-python-"));
+const authorityFile = join(folder, "ca.pem");
+writeFileSync(authorityFile, certificate.ca);
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A process with autobahn-python. */
 class PythonClient {
@@ -16,7 +26,12 @@ class PythonClient {
   constructor(name: string, url: string, serializer: string, ...rest: string[]) {
     this.name = name;
     const command = [pythonWith("autobahn"), script, url, serializer, name, ...rest];
-    this.#process = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+    this.#process = Bun.spawn(command, {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+      env: { ...process.env, AUTHORITY: authorityFile },
+    });
     void this.#read();
   }
 
@@ -60,20 +75,24 @@ async function withClients(
   const realm = {
     principals: [{ authid: "joe", publicKey: joe.publicKey, roles: ["anonymous"] }],
   };
-  await withRouter(async (local) => {
-    const clients = start(local);
-    try {
-      for (const client of clients) await client.next("joined");
-      await use(clients);
-      for (const client of clients) {
-        await client.end();
-        assert.deepEqual(await client.next("left"), ["left", "wamp.close.goodbye_and_out"]);
+  await withRouter(
+    async (local) => {
+      const clients = start(local);
+      try {
+        for (const client of clients) await client.next("joined");
+        await use(clients);
+        for (const client of clients) {
+          await client.end();
+          assert.deepEqual(await client.next("left"), ["left", "wamp.close.goodbye_and_out"]);
+        }
+        assert.deepEqual(local.notes, []);
+      } finally {
+        for (const client of clients) client.kill();
       }
-      assert.deepEqual(local.notes, []);
-    } finally {
-      for (const client of clients) client.kill();
-    }
-  }, realm);
+    },
+    realm,
+    { certificate },
+  );
 }
 
 const joe = new SigningKey(Buffer.from(seed, "hex"));
@@ -81,7 +100,7 @@ const joe = new SigningKey(Buffer.from(seed, "hex"));
 testWith(["autobahn"])(
   "autobahn-python publishes, subscribes, calls and registers over every transport and serializer",
   async () => {
-    await withClients(({ ws, rs }) => [
+    await withClients(({ ws, rs, wss, rss }) => [
       new PythonClient("a", ws, "json"),
       new PythonClient("b", ws, "msgpack"),
       new PythonClient("c", ws, "cbor", seed),
@@ -90,6 +109,8 @@ testWith(["autobahn"])(
       new PythonClient("f", rs, "json"),
       new PythonClient("g", rs, "msgpack"),
       new PythonClient("h", rs, "cbor"),
+      new PythonClient("i", wss, "cbor", seed),
+      new PythonClient("j", rss, "msgpack"),
     ], async (clients) => {
       const args = ["ü", 2 ** 40, -(2 ** 40), 1.5, null, { bytes: "00ff80" }, [{ k: true }]];
       for (const publisher of clients) {

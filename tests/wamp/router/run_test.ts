@@ -6,10 +6,16 @@ import { join } from "node:path";
 import { commandLineOf } from "../../../lib/options/command_line.ts";
 import { readConfig } from "../../../lib/wamp/router/config.ts";
 import { linkKey } from "../../../lib/wamp/router/link_key.ts";
-import { listenUrl, type RouterOptions, routerRows } from "../../../lib/wamp/router/options.ts";
+import {
+  linkUrl,
+  listenUrl,
+  type RouterOptions,
+  routerRows,
+} from "../../../lib/wamp/router/options.ts";
 import { run } from "../../../lib/wamp/router/run.ts";
 import { formatListenUrl } from "../../../lib/wamp/transport/listen_url.ts";
 import { CollectedIo } from "../../cli/collected_io.ts";
+import { probe } from "../probe/probe_run.ts";
 import { RawClient } from "./raw_client.ts";
 import { until } from "./local_router.ts";
 
@@ -86,6 +92,39 @@ test("run() links routers of a cluster file to each other, with a key that they 
   });
 });
 
+test("run() listens over TLS, with a certificate that it makes or is given", async () => {
+  await withFolder(async (folder) => {
+    const listen = ["wss://localhost:0/ws", "rss://127.0.0.1:0"].map((url) => listenUrl.parse(url));
+    const fileOf = (name: string) => join(folder, name);
+    const joinBoth = async (out: readonly string[]) => {
+      const urls = out.filter((line) => line.startsWith("listening on "))
+        .map((line) => line.slice("listening on ".length));
+      const { exitCode, snapshot } = await probe({
+        urls,
+        connections: 1,
+        durationMs: 100,
+        caFile: fileOf("ca.pem"),
+      });
+      assert.equal(exitCode, 0, JSON.stringify(snapshot.verdict));
+      assert.match(snapshot.urls.join(" "), /^wss:\/\/localhost:\d+\/ws rss:\/\/127\.0\.0\.1:\d+$/);
+    };
+    await whileRunning({ listen, writeCertDirectory: folder }, joinBoth);
+    await whileRunning(
+      { listen, certFile: fileOf("cert.pem"), keyFile: fileOf("key.pem") },
+      joinBoth,
+    );
+  });
+}, 20_000);
+
+test("run() takes a certificate only for addresses with TLS, and links without", async () => {
+  const { signal } = new AbortController();
+  const listen = [listenUrl.parse("ws://127.0.0.1:0/ws")];
+  const changes = { listen, certFile: "a", keyFile: "b" };
+  const commandLine = commandLineOf(routerRows, [], { statsAddress: "off", ...changes });
+  await assert.rejects(run(commandLine, new CollectedIo(), signal), /applies to wss or rss/);
+  assert.throws(() => linkUrl.parse("rss://h:1"), /has TLS, which links do not have/);
+});
+
 test("linkKey() makes a key once, and refuses what is none", async () => {
   await withFolder((folder) => {
     const file = join(folder, "a.key");
@@ -113,6 +152,10 @@ test("readConfig() reads a node, and links it to all others", async () => {
       "rs://10.0.0.2:5082",
       "ws://10.0.0.3:8083/ws",
     ]);
+    write({ nodes: [nodes[0], { node: "d", listen: ["wss://:1/ws", "rss://:2", "ws://:3/ws"] }] });
+    assert.equal(formatListenUrl(readConfig(file, "a", "loose").links[0]!), "ws://localhost:3/ws");
+    write({ nodes: [nodes[0], { node: "d", listen: ["rss://:2"] }] });
+    assert.throws(() => readConfig(file, "a", "loose"), /d listens on no port without TLS/);
     assert.equal(realms[0]!.anonymousRole, "anonymous");
     const key = "ab".repeat(32);
     write({

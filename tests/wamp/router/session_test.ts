@@ -1,37 +1,56 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
+import { makeCertificate } from "../../../lib/transport/certificates.ts";
+import { SigningKey } from "../../../lib/wamp/cryptosign/cryptosign.ts";
 import { Role } from "../../../lib/wamp/router/role.ts";
 import { msgpack } from "../../../lib/wamp/serialization/msgpack.ts";
-import { withRouter } from "./local_router.ts";
+import { withRouter as withAnyRouter } from "./local_router.ts";
 import { RawClient } from "./raw_client.ts";
 
-test("HELLO leads to WELCOME with roles, identity and the router's name", async () => {
-  await withRouter(async ({ ws }) => {
-    const client = await RawClient.connect(ws);
-    const [code, session, details] = await client.ask([1, "realm1", { roles: { caller: {} } }]);
-    assert.equal(code, 2);
-    const { authextra, roles, authid, authrole, authmethod } = details as Record<string, unknown>;
-    assert.deepEqual([authid, authrole, authmethod], [
-      `anonymous-${session}`,
-      "anonymous",
-      "anonymous",
-    ]);
-    const { x_cb_node_id, x_cb_pid } = authextra as Record<string, unknown>;
-    assert.deepEqual([x_cb_node_id, x_cb_pid], ["node1", process.pid]);
-    const { broker, dealer } = roles as Record<string, { features: Record<string, boolean> }>;
-    assert.ok(broker!.features["pattern_based_subscription"]);
-    assert.ok(dealer!.features["call_canceling"]);
-    assert.deepEqual(await client.ask([6, {}, "wamp.close.normal"]), [
-      6,
-      {},
-      "wamp.close.goodbye_and_out",
-    ]);
-    await client.closed;
-  });
-});
+const certificate = await makeCertificate({ names: ["localhost"], addresses: ["127.0.0.1"] });
 
-test("ABORT says why there is no session", async () => {
+/** The same with `ws` over TCP, and over TLS. */
+function testOverEach(name: string, run: (use: typeof withAnyRouter) => Promise<void>): void {
+  for (const scheme of ["ws", "wss"] as const) {
+    test(`${name} (${scheme})`, () =>
+      run((use, realm, settings) =>
+        withAnyRouter((local) => use({ ...local, ws: local[scheme] }), realm, {
+          ...settings,
+          certificate,
+        })
+      ));
+  }
+}
+
+testOverEach(
+  "HELLO leads to WELCOME with roles, identity and the router's name",
+  async (withRouter) => {
+    await withRouter(async ({ ws }) => {
+      const client = await RawClient.connect(ws);
+      const [code, session, details] = await client.ask([1, "realm1", { roles: { caller: {} } }]);
+      assert.equal(code, 2);
+      const { authextra, roles, authid, authrole, authmethod } = details as Record<string, unknown>;
+      assert.deepEqual([authid, authrole, authmethod], [
+        `anonymous-${session}`,
+        "anonymous",
+        "anonymous",
+      ]);
+      const { x_cb_node_id, x_cb_pid } = authextra as Record<string, unknown>;
+      assert.deepEqual([x_cb_node_id, x_cb_pid], ["node1", process.pid]);
+      const { broker, dealer } = roles as Record<string, { features: Record<string, boolean> }>;
+      assert.ok(broker!.features["pattern_based_subscription"]);
+      assert.ok(dealer!.features["call_canceling"]);
+      assert.deepEqual(await client.ask([6, {}, "wamp.close.normal"]), [
+        6,
+        {},
+        "wamp.close.goodbye_and_out",
+      ]);
+      await client.closed;
+    });
+  },
+);
+
+testOverEach("ABORT says why there is no session", async (withRouter) => {
   await withRouter(async ({ ws, router }) => {
     const refused: readonly (readonly [readonly unknown[], string])[] = [
       [[1, "realm2", { roles: {} }], "wamp.error.no_such_realm"],
@@ -63,7 +82,7 @@ test("ABORT says why there is no session", async () => {
 const key = new SigningKey(new Uint8Array(32).fill(1));
 const principals = [{ authid: "joe", publicKey: key.publicKey, roles: ["user", "admin"] }];
 
-test("cryptosign lets in whoever has the key, and nobody else", async () => {
+testOverEach("cryptosign lets in whoever has the key, and nobody else", async (withRouter) => {
   const roles = [new Role("user", []), Role.unrestricted("admin")];
   await withRouter(async ({ ws }) => {
     const hello = async (signer: SigningKey, details: object) => {
@@ -102,7 +121,7 @@ test("cryptosign lets in whoever has the key, and nobody else", async () => {
   }, { anonymousRole: undefined, principals, roles });
 });
 
-test("nobody gets the name of somebody with a key without that key", async () => {
+testOverEach("nobody gets the name of somebody with a key without that key", async (withRouter) => {
   await withRouter(async ({ ws }) => {
     const hello = async (details: object) => {
       const client = await RawClient.connect(ws);
@@ -115,7 +134,7 @@ test("nobody gets the name of somebody with a key without that key", async () =>
   }, { principals });
 });
 
-test("permissions say what a role may do", async () => {
+testOverEach("permissions say what a role may do", async (withRouter) => {
   const allow = { call: true, register: true, publish: true, subscribe: true };
   const role = new Role("anonymous", [
     { uri: "com.example.", match: "prefix", allow },
@@ -147,90 +166,95 @@ test("permissions say what a role may do", async () => {
   }, { roles: [role] });
 });
 
-test("the meta API tells of sessions, subscriptions and registrations", async () => {
-  await withRouter(async ({ ws }) => {
-    const [one, other] = [
-      await RawClient.join(ws),
-      await RawClient.join(ws, { authid: "joe" }, msgpack),
-    ];
-    let request = 0;
-    const call = async (procedure: string, args: unknown[] = [], kwargs = {}) => {
-      const [code, , , uri, list] = await one.ask([48, ++request, {}, procedure, args, kwargs]);
-      if (code !== 50) throw new Error(String(list === undefined ? uri : uri));
-      return (uri as unknown[])[0];
-    };
-    const failing = async (procedure: string, args: unknown[]) =>
-      (await one.ask([48, ++request, {}, procedure, args]))[4];
-    assert.equal(await call("wamp.session.count"), 2);
-    assert.equal(await call("wamp.session.count", [["nobody"]]), 0);
-    assert.deepEqual(
-      new Set(await call("wamp.session.list") as number[]),
-      new Set([one.session, other.session]),
-    );
-    const details = await call("wamp.session.get", [other.session]) as Record<string, unknown>;
-    assert.deepEqual([details["session"], details["authid"]], [other.session, "joe"]);
-    assert.equal(await failing("wamp.session.get", [7]), "wamp.error.no_such_session");
+testOverEach(
+  "the meta API tells of sessions, subscriptions and registrations",
+  async (withRouter) => {
+    await withRouter(async ({ ws }) => {
+      const [one, other] = [
+        await RawClient.join(ws),
+        await RawClient.join(ws, { authid: "joe" }, msgpack),
+      ];
+      let request = 0;
+      const call = async (procedure: string, args: unknown[] = [], kwargs = {}) => {
+        const [code, , , uri, list] = await one.ask([48, ++request, {}, procedure, args, kwargs]);
+        if (code !== 50) throw new Error(String(list === undefined ? uri : uri));
+        return (uri as unknown[])[0];
+      };
+      const failing = async (procedure: string, args: unknown[]) =>
+        (await one.ask([48, ++request, {}, procedure, args]))[4];
+      assert.equal(await call("wamp.session.count"), 2);
+      assert.equal(await call("wamp.session.count", [["nobody"]]), 0);
+      assert.deepEqual(
+        new Set(await call("wamp.session.list") as number[]),
+        new Set([one.session, other.session]),
+      );
+      const details = await call("wamp.session.get", [other.session]) as Record<string, unknown>;
+      assert.deepEqual([details["session"], details["authid"]], [other.session, "joe"]);
+      assert.equal(await failing("wamp.session.get", [7]), "wamp.error.no_such_session");
 
-    for (
-      const topic of [
-        "wamp.session.on_join",
-        "wamp.session.on_leave",
-        "wamp.registration.on_register",
-        "wamp.subscription.on_create",
-      ]
-    ) {
-      assert.equal((await one.ask([32, ++request, {}, topic]))[0], 33);
-    }
-    // The last one tells of itself.
-    assert.equal((await one.next())[0], 36);
-    const event = async () => (await one.next())[4] as unknown[];
-    const [, , subscription] = await other.ask([32, 1, { match: "prefix" }, "com.example"]);
-    const [by, created] = await event() as [number, Record<string, unknown>];
-    assert.equal(by, other.session);
-    assert.deepEqual([created["id"], created["uri"], created["match"]], [
-      subscription,
-      "com.example",
-      "prefix",
-    ]);
-    const [, , registration] = await other.ask([64, 2, { invoke: "last" }, "com.proc"]);
-    assert.deepEqual(await event(), [other.session, registration]);
+      for (
+        const topic of [
+          "wamp.session.on_join",
+          "wamp.session.on_leave",
+          "wamp.registration.on_register",
+          "wamp.subscription.on_create",
+        ]
+      ) {
+        assert.equal((await one.ask([32, ++request, {}, topic]))[0], 33);
+      }
+      // The last one tells of itself.
+      assert.equal((await one.next())[0], 36);
+      const event = async () => (await one.next())[4] as unknown[];
+      const [, , subscription] = await other.ask([32, 1, { match: "prefix" }, "com.example"]);
+      const [by, created] = await event() as [number, Record<string, unknown>];
+      assert.equal(by, other.session);
+      assert.deepEqual([created["id"], created["uri"], created["match"]], [
+        subscription,
+        "com.example",
+        "prefix",
+      ]);
+      const [, , registration] = await other.ask([64, 2, { invoke: "last" }, "com.proc"]);
+      assert.deepEqual(await event(), [other.session, registration]);
 
-    assert.equal(
-      await call("wamp.subscription.lookup", ["com.example", { match: "prefix" }]),
-      subscription,
-    );
-    assert.equal(await call("wamp.subscription.lookup", ["com.example"]), null);
-    assert.deepEqual(await call("wamp.subscription.match", ["com.example.x"]), [subscription]);
-    assert.deepEqual(await call("wamp.subscription.list_subscribers", [subscription]), [
-      other.session,
-    ]);
-    assert.equal(await call("wamp.subscription.count_subscribers", [subscription]), 1);
-    assert.equal(await call("wamp.registration.match", ["com.proc"]), registration);
-    assert.equal(await call("wamp.registration.match", ["com.none"]), null);
-    assert.deepEqual(await call("wamp.registration.list"), {
-      exact: [registration],
-      prefix: [],
-      wildcard: [],
+      assert.equal(
+        await call("wamp.subscription.lookup", ["com.example", { match: "prefix" }]),
+        subscription,
+      );
+      assert.equal(await call("wamp.subscription.lookup", ["com.example"]), null);
+      assert.deepEqual(await call("wamp.subscription.match", ["com.example.x"]), [subscription]);
+      assert.deepEqual(await call("wamp.subscription.list_subscribers", [subscription]), [
+        other.session,
+      ]);
+      assert.equal(await call("wamp.subscription.count_subscribers", [subscription]), 1);
+      assert.equal(await call("wamp.registration.match", ["com.proc"]), registration);
+      assert.equal(await call("wamp.registration.match", ["com.none"]), null);
+      assert.deepEqual(await call("wamp.registration.list"), {
+        exact: [registration],
+        prefix: [],
+        wildcard: [],
+      });
+      const found = await call("wamp.registration.get", [registration]) as Record<string, unknown>;
+      assert.deepEqual([found["uri"], found["invoke"]], ["com.proc", "last"]);
+      assert.deepEqual(await call("wamp.registration.list_callees", [registration]), [
+        other.session,
+      ]);
+      assert.equal(await failing("wamp.registration.get", [1]), "wamp.error.no_such_registration");
+
+      assert.equal(await failing("wamp.session.kill", [one.session]), "wamp.error.no_such_session");
+      one.send([48, ++request, {}, "wamp.session.kill_by_authid", ["joe"], { message: "go" }]);
+      const [code, goodbye, reason] = await other.next();
+      assert.deepEqual([code, goodbye, reason], [6, { message: "go" }, "wamp.close.killed"]);
+      other.send([6, {}, "wamp.close.goodbye_and_out"]);
+      await other.closed;
+      const answers = [await one.next(), await one.next()];
+      assert.deepEqual(answers.find(([code]) => code === 50)?.[3], [[other.session]]);
+      assert.deepEqual(answers.find(([code]) => code === 36)?.[4], [
+        other.session,
+        "joe",
+        "anonymous",
+      ]);
+      assert.equal(await call("wamp.session.count"), 1);
+      one.close();
     });
-    const found = await call("wamp.registration.get", [registration]) as Record<string, unknown>;
-    assert.deepEqual([found["uri"], found["invoke"]], ["com.proc", "last"]);
-    assert.deepEqual(await call("wamp.registration.list_callees", [registration]), [other.session]);
-    assert.equal(await failing("wamp.registration.get", [1]), "wamp.error.no_such_registration");
-
-    assert.equal(await failing("wamp.session.kill", [one.session]), "wamp.error.no_such_session");
-    one.send([48, ++request, {}, "wamp.session.kill_by_authid", ["joe"], { message: "go" }]);
-    const [code, goodbye, reason] = await other.next();
-    assert.deepEqual([code, goodbye, reason], [6, { message: "go" }, "wamp.close.killed"]);
-    other.send([6, {}, "wamp.close.goodbye_and_out"]);
-    await other.closed;
-    const answers = [await one.next(), await one.next()];
-    assert.deepEqual(answers.find(([code]) => code === 50)?.[3], [[other.session]]);
-    assert.deepEqual(answers.find(([code]) => code === 36)?.[4], [
-      other.session,
-      "joe",
-      "anonymous",
-    ]);
-    assert.equal(await call("wamp.session.count"), 1);
-    one.close();
-  });
-});
+  },
+);

@@ -6,6 +6,7 @@ import type { SerializerName } from "../../../lib/wamp/serialization/serializer.
 import { serializerOf } from "../../../lib/wamp/serialization/serializers.ts";
 import { subprotocolOf } from "../../../lib/wamp/serialization/subprotocol.ts";
 import { ClientSessions } from "../../../lib/wamp/session/client_sessions.ts";
+import { openAccess } from "../../../lib/wamp/session/router_access.ts";
 import { parseClientUrl } from "../../../lib/wamp/transport/client_url.ts";
 import { seededRandom } from "../../stats/seeded_random.ts";
 import { until } from "../router/local_router.ts";
@@ -23,6 +24,7 @@ async function attacked(
   const ends: (Failure | undefined)[] = [];
   const router = hostileRouter(prepare, attack);
   const client = await ClientSessions.open({
+    ...openAccess,
     urls: [parseClientUrl(router.url)],
     capacity: sessions,
     realm: "realm1",

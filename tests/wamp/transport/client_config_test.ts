@@ -56,10 +56,24 @@ test("readClientConfig() says where a file is wrong", () => {
 });
 
 test("parseClientUrl() takes websockets and rawsockets", () => {
-  for (const text of ["ws://h:80/ws", "wss://h:81", "rs://127.0.0.1:5081", "RS://h:1"]) {
+  for (
+    const text of ["ws://h:80/ws", "wss://h:81", "rs://127.0.0.1:5081", "RS://h:1", "rss://[::1]:9"]
+  ) {
     assert.equal(formatClientUrl(parseClientUrl(text)), text.toLowerCase());
   }
-  for (const text of ["h:80", "http://h", "rs://h:1/path", "rs://h:0", "tcp://h:1", "ws://h:0/"]) {
+  assert.equal(formatClientUrl(parseClientUrl("rs://h")), "rs://h:8080");
+  assert.equal(formatClientUrl(parseClientUrl("rss://h")), "rss://h:8443");
+  for (
+    const text of [
+      "h:80",
+      "rss://h:1/x",
+      "http://h",
+      "rs://h:1/path",
+      "rs://h:0",
+      "tcp://h:1",
+      "ws://h:0/",
+    ]
+  ) {
     assert.throws(() => parseClientUrl(text), UsageError, text);
   }
 });

@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { isAnswer, newChallenge, SigningKey } from "../../../lib/wamp/router/cryptosign.ts";
 import { testWithVectors, vectorFiles } from "../official_vectors.ts";
+import { isAnswer, newChallenge, SigningKey } from "../../../lib/wamp/cryptosign/cryptosign.ts";
 
 test("SigningKey has the public key and the signature of RFC 8032", () => {
   // RFC 8032, section 7.1, TEST 3: a message of two bytes.
