@@ -13,6 +13,7 @@ class NodeProcess {
   peers = -1;
   received = 0;
   twice = 0;
+  readonly refused: string[] = [];
   private readonly child: Bun.Subprocess<"pipe", "pipe", "inherit">;
 
   constructor(settings: unknown) {
@@ -40,10 +41,11 @@ class NodeProcess {
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        const [word, number] = line.split(" ");
+        const [word, number = ""] = line.split(" ");
         if (word === "peers") this.peers = Number(number);
         if (word === "received") this.received = Number(number);
         if (word === "twice") this.twice++;
+        if (word === "refused") this.refused.push(number);
       }
     }
   }
@@ -70,6 +72,7 @@ test(
         for (const each of processes) {
           assert.equal(each.received, expected);
           assert.equal(each.twice, 0);
+          assert.deepEqual(each.refused, []);
         }
       } finally {
         await Promise.all(processes.map((each) => each.end()));

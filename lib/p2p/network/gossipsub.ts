@@ -1,9 +1,9 @@
 import { type GossipSub, gossipsub, type GossipSubComponents } from "@libp2p/gossipsub";
 import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { Uint8ArrayList } from "./bytes.ts";
+import { GossipStreams, type OutgoingStream, type StreamRouter } from "./gossip_streams.ts";
 import { createHost, type Host } from "./host.ts";
 import { latin1Text } from "./latin1_text.ts";
-import type { Connection, PeerId, Topology } from "./libp2p_types.ts";
 import type {
   BroadcastNetwork,
   ClockOffset,
@@ -14,7 +14,6 @@ import type {
 import { type Refuser, whenRefused } from "./refused_messages.ts";
 import { type CopyRemover, whenCopyRemoved } from "./removed_copies.ts";
 import { SendMeter } from "./send_meter.ts";
-import { ignoreStaleEnds, type PeerKeeper } from "./stale_ends.ts";
 import { stressTestTopic } from "./topic.ts";
 
 /** The longest message, header included, in bytes. */
@@ -63,12 +62,9 @@ interface Outgoing {
 class Gossipsub implements BroadcastNetwork {
   private host!: Host;
   private router!: Router;
-  /** Who is told of peers with a protocol: the router. */
-  private topologies!: (protocol: string) => readonly Topology[];
-  /** The outgoing stream of each connection that has one. */
-  private readonly meters = new Map<Connection, SendMeter<Outgoing>>();
-  /** Peers to whom the library wanted to send, and has no stream now. */
-  private readonly withoutStream = new Set<string>();
+  private streams!: GossipStreams;
+  /** The outgoing stream of each peer that has one. */
+  private readonly meters = new Map<string, SendMeter<Outgoing>>();
   private refused = 0;
   private copies = 0;
   private waiting = 0;
@@ -86,8 +82,9 @@ class Gossipsub implements BroadcastNetwork {
   ): Promise<BroadcastNetwork> {
     const network = new Gossipsub(settings, handlers);
     network.host = await createHost(settings, handlers, {
-      opened: (connection) => network.follow(connection),
-      inspected: ({ remotePeer }) => network.openAgain(remotePeer),
+      settled: (connection) => network.streams.settled(connection),
+      gone: (peer) => network.streams.gone(peer),
+      inspected: (connection) => network.streams.inspected(connection),
     }, {
       gossipsub: (components: GossipSubComponents) => network.createRouter(components),
     });
@@ -100,7 +97,6 @@ class Gossipsub implements BroadcastNetwork {
   }
 
   private createRouter(components: GossipSubComponents): Router {
-    this.topologies = (protocol) => components.registrar.getTopologies(protocol);
     const authors = new Authors();
     const encoder = new TextEncoder();
     this.router = gossipsub({
@@ -143,10 +139,13 @@ class Gossipsub implements BroadcastNetwork {
     whenRefused(this.router, () => this.refused++);
     whenCopyRemoved(this.router, () => this.copies++);
     spareAuthors(this.router as unknown as Forwarder, authors);
-    ignoreStaleEnds(
-      this.router as unknown as PeerKeeper,
-      (peer) => this.host?.connectionOf(peer)?.status === "open",
-    );
+    this.streams = new GossipStreams(this.router, (peer, stream) => {
+      const meter = new SendMeter(stream, this.passedOn);
+      this.meters.set(peer, meter);
+      stream.addEventListener("close", () => {
+        if (this.meters.get(peer) === meter) this.meters.delete(peer);
+      }, { once: true });
+    });
     return this.router;
   }
 
@@ -165,8 +164,7 @@ class Gossipsub implements BroadcastNetwork {
   reachablePeers(): number {
     let reachable = 0;
     for (const peer of this.router.getSubscribers(stressTestTopic)) {
-      const connection = this.host.connectionOf(peer);
-      if (connection !== undefined && this.meters.get(connection)?.isOpen === true) reachable++;
+      if (this.meters.get(peer.toString())?.isOpen === true) reachable++;
     }
     return reachable;
   }
@@ -232,8 +230,7 @@ class Gossipsub implements BroadcastNetwork {
         // The own one here stands for the loop below.
         const outgoing: Outgoing = { token, sizeBytes, open: 1, handedOn: 0 };
         for (const peer of recipients) {
-          const connection = this.host.connectionOf(peer);
-          const meter = connection === undefined ? undefined : this.meters.get(connection);
+          const meter = this.meters.get(peer.toString());
           if (meter?.afterAll(outgoing) === true) outgoing.open++;
           else if (meter?.isOpen === true) outgoing.handedOn++;
         }
@@ -265,54 +262,12 @@ class Gossipsub implements BroadcastNetwork {
     this.waitingBytes -= sizeBytes;
     this.handlers.dropped(reason, token);
   }
-
-  /** Sees to it that the library sends on the connection that is kept, and watches its stream. */
-  private follow(connection: Connection): void {
-    const { remotePeer } = connection;
-    const peer = remotePeer.toString();
-    const newStream = connection.newStream.bind(connection);
-    connection.newStream = async (protocols, options) => {
-      const isOurs = Array.isArray(protocols) && protocols.includes(gossipsubProtocols[0]!);
-      if (!isOurs) return await newStream(protocols, options);
-      // Of two simultaneous connections the library takes the first that it hears of.
-      const kept = this.host?.connectionOf(remotePeer) ?? connection;
-      if (kept !== connection) return await kept.newStream(protocols, options);
-      const stream = await newStream(protocols, options).catch((error) => {
-        // A peer that does not speak gossipsub will not do so later.
-        if (error?.name !== "UnsupportedProtocolError") this.withoutStream.add(peer);
-        throw error;
-      });
-      const meter = new SendMeter(stream, this.passedOn);
-      this.withoutStream.delete(peer);
-      this.meters.set(connection, meter);
-      stream.addEventListener("close", () => {
-        if (this.meters.get(connection) !== meter) return;
-        this.meters.delete(connection);
-        this.withoutStream.add(peer);
-        // When the library has noticed it too.
-        setImmediate(() => this.openAgain(remotePeer));
-      });
-      return stream;
-    };
-  }
-
-  /**
-   * Lets the library open its stream to a peer again, as after a new connection: it does not notice
-   * by itself that the connection it had chosen has given way to another.
-   */
-  private openAgain(peer: PeerId): void {
-    const connection = this.host?.connectionOf(peer);
-    if (this.stopped || connection?.status !== "open") return;
-    if (!this.withoutStream.has(peer.toString())) return;
-    const [protocol = ""] = gossipsubProtocols;
-    for (const topology of this.topologies(protocol)) topology.onConnect?.(peer, connection);
-  }
 }
 
 /** What is used of the library's router, and its types leave out. */
-interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover {
+interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover, StreamRouter {
   readonly score: Refuser["score"] & CopyRemover["score"];
-  readonly streamsOutbound: Map<string, OutgoingStream>;
+  readonly streamsOutbound: Map<string, LongStream>;
   publish(
     topic: string,
     data?: Uint8Array,
@@ -320,9 +275,7 @@ interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover {
   ): ReturnType<GossipSub["publish"]>;
 }
 
-/** A stream as the library keeps it. */
-interface OutgoingStream {
-  push(rpc: Uint8Array): void;
+interface LongStream extends OutgoingStream {
   pushPrefixed(frame: Uint8ArrayList): void;
 }
 

@@ -33,8 +33,6 @@ export interface ServedProtocols {
 export interface HostListener {
   /** Served from before the first connection. */
   readonly serves?: ServedProtocols;
-  /** A connection, before anything is sent on it. */
-  opened?(connection: Connection): void;
   /**
    * The one connection of a peer, when there is one, and when another takes its place; `nodeId` may
    * be {@linkcode foreignPeer}.
@@ -124,8 +122,6 @@ export async function createHost(
   for (let id = 0; id < settings.numNodes; id++) nodeIds.set(await peerIdOf(id), id);
   const listen = listenAddress(settings.listenHost, settings.listenPort, settings.quic);
 
-  // Filled below: libp2p wants its gater before the mesh can have its libp2p.
-  const gate: { mesh?: Mesh } = {};
   const libp2p: Libp2p = await createLibp2p({
     privateKey: await privateKeyOf(settings.nodeId),
     addresses: { listen: [listen] },
@@ -143,9 +139,6 @@ export async function createHost(
       maxEarlyStreams: 1_000,
       streamOptions: { inactivityTimeout: foreverMs },
     })],
-    connectionGater: {
-      denyInboundEncryptedConnection: (peer) => gate.mesh?.turnsAway(peer) ?? false,
-    },
     connectionManager: {
       maxConnections: 100_000,
       maxIncomingPendingConnections: 100_000,
@@ -170,9 +163,13 @@ export async function createHost(
   rememberProtocols(libp2p);
 
   const pingers = new Map<Connection, Pinger>();
+  const endPing = (connection: Connection) => {
+    pingers.get(connection)?.stop();
+    pingers.delete(connection);
+  };
   const nodeIdOf = (peer: PeerId) => nodeIds.get(peer.toString()) ?? foreignPeer;
-  const ownClock = new WallClock(Math.floor(Date.now() / 1_000));
-  const clocks = new ClockExchanges(settings.wallClock ?? ownClock);
+  const wallClock = settings.wallClock ?? new WallClock(Math.floor(Date.now() / 1_000));
+  const clocks = new ClockExchanges(wallClock);
   const mesh = new Mesh(
     libp2p,
     {
@@ -185,6 +182,7 @@ export async function createHost(
         listener.settled?.(connection, peer);
         clocks.settled(connection, peer);
       },
+      gaveWay: endPing,
       gone: (peer) => {
         listener.gone?.(peer);
         clocks.gone(peer);
@@ -192,7 +190,7 @@ export async function createHost(
       dialFailed: () => handlers.event("dial_failure"),
       inspected: (connection) => {
         listener.inspected?.(connection);
-        ownClock.anchor();
+        if (settings.wallClock === undefined) wallClock.anchor();
         clocks.inspected(connection);
       },
     },
@@ -201,7 +199,6 @@ export async function createHost(
   );
 
   const onOpen = ({ detail }: CustomEvent<Connection>) => {
-    listener.opened?.(detail);
     handlers.event("connections_established");
     handlers.event(
       detail.direction === "inbound"
@@ -211,8 +208,7 @@ export async function createHost(
   };
   const onClose = ({ detail }: CustomEvent<Connection>) => {
     handlers.event("connections_closed");
-    pingers.get(detail)?.stop();
-    pingers.delete(detail);
+    endPing(detail);
   };
   libp2p.addEventListener("connection:open", onOpen);
   libp2p.addEventListener("connection:close", onClose);

@@ -6,26 +6,33 @@ import type { Connection, Libp2p, PeerId } from "./libp2p_types.ts";
  * Keeps one connection to every peer of a list, for as long as it runs.
  *
  * Every node dials every other, so two connections between the same two often arise at once. Both
- * ends choose the same one without a word: that which the smaller peer id has dialed. The end with
- * the smaller id turns the other away before it is open, while its own dial is under way; if one was
- * open already, it is closed when the chosen one opens. Where the first is older than
- * {@linkcode simultaneousMs}, the peer has evidently lost it, and the newer is kept.
+ * ends choose the same one without a word: that which the smaller peer id has dialed. Where the
+ * first is older than {@linkcode simultaneousMs}, the peer has evidently lost it, and the newer is
+ * chosen. The other one gives way: all that is new goes by the chosen one, and it is closed when both
+ * ends have left it. Closed at once, it would take with it what is on its way, and an end that does
+ * not have the other connection yet would be without any.
  */
 
 /** Two connections that open further apart than this are no simultaneous dial. */
 const simultaneousMs = 10_000;
 
-/** An accepted handshake that has not become a connection after this long never will. */
-const acceptedForMs = 2_000;
-
 const dialTimeoutMs = 10_000;
+
+/**
+ * A connection that has given way lives so long at least, as the peer may notice later than this
+ * end, and at most, as not every peer leaves it.
+ */
+const leastGivingWayMs = 1_000;
+const mostGivingWayMs = 10_000;
 
 /** Between two looks whether everything is as it should be. */
 const inspectEveryMs = 1_000;
 
 export interface MeshEvents {
-  /** The connection that stands for a peer from now on; none other of that peer is left open. */
+  /** The connection that stands for a peer from now on. */
   settled(connection: Connection): void;
+  /** Another has settled in its place: nothing new is to be sent on it. */
+  gaveWay(connection: Connection): void;
   /** No connection to the peer is left. */
   gone(peer: PeerId): void;
   dialFailed(cause: unknown): void;
@@ -47,8 +54,8 @@ export class Mesh {
   private readonly targets: readonly Target[];
   private readonly backoff: Backoff;
   private readonly settledConnections = new Map<string, Connection>();
-  /** When a handshake with a peer was accepted, by peer id, in milliseconds. */
-  private readonly acceptedAt = new Map<string, number>();
+  /** Since when connections have given way, in milliseconds. */
+  private readonly givenWayAt = new Map<Connection, number>();
   private readonly ownId: string;
   private readonly inspection: ReturnType<typeof setInterval>;
   private readonly stopping = new AbortController();
@@ -97,25 +104,6 @@ export class Mesh {
     return this.settledConnections.size;
   }
 
-  /**
-   * Whether a peer that has just proved its identity on an incoming connection is turned away,
-   * since a connection that is preferred to this one is there, or about to be.
-   */
-  turnsAway(peer: PeerId): boolean {
-    const peerId = peer.toString();
-    if (this.stopping.signal.aborted) return true;
-    if (this.prefersOwnDial(peerId)) {
-      const existing = this.settledConnections.get(peerId);
-      const ownOpen = existing?.status === "open" && existing.direction === "outbound" &&
-        ageMs(existing) < simultaneousMs;
-      if (ownOpen || this.targets.some((each) => each.peerId === peerId && each.dialing)) {
-        return true;
-      }
-    }
-    this.acceptedAt.set(peerId, performance.now());
-    return false;
-  }
-
   /** Whether, of two connections at once, that which this node has dialed is kept. */
   private prefersOwnDial(peerId: string): boolean {
     return this.ownId < peerId;
@@ -125,18 +113,14 @@ export class Mesh {
     if (this.stopping.signal.aborted || target.dialing) return;
     clearTimeout(target.timer);
     const { peerId } = target;
-    if (peerId !== undefined) {
-      if (peerId === this.ownId || this.settledConnections.has(peerId)) return;
-      const accepted = this.acceptedAt.get(peerId);
-      if (accepted !== undefined && performance.now() - accepted < acceptedForMs) {
-        target.timer = setTimeout(() => void this.dial(target), acceptedForMs / 10);
-        return;
-      }
-    }
+    if (peerId !== undefined && this.isThere(peerId)) return;
     target.dialing = true;
     try {
       const connection = await this.libp2p.dial(target.multiaddr, {
         signal: AbortSignal.any([this.stopping.signal, AbortSignal.timeout(dialTimeoutMs)]),
+        // Otherwise the library takes a connection that is giving way for what is asked for, and
+        // ends the newer of two to the same address, which here is the one that is kept.
+        force: true,
       });
       target.peerId = connection.remotePeer.toString();
     } catch (cause) {
@@ -145,8 +129,8 @@ export class Mesh {
         target.peerId = this.ownId;
         return;
       }
-      // Turned away by a peer whose own connection is kept: not a failure.
-      if (peerId === undefined || !this.settledConnections.has(peerId)) {
+      // One that has given way to the peer's own before the library was done is no failure.
+      if (target.peerId === undefined || !this.isThere(target.peerId)) {
         this.events.dialFailed(cause);
       }
     } finally {
@@ -157,31 +141,45 @@ export class Mesh {
 
   /** Dials after a wait, unless the peer is there by then. */
   private redial(target: Target): void {
-    if (this.stopping.signal.aborted || target.peerId === this.ownId) return;
-    if (target.peerId !== undefined && this.settledConnections.has(target.peerId)) return;
+    if (this.stopping.signal.aborted) return;
+    if (target.peerId !== undefined && this.isThere(target.peerId)) return;
     clearTimeout(target.timer);
     const waitMs = this.backoff.waitNs(target.index, target.tries) / 1e6;
     target.tries++;
     target.timer = setTimeout(() => void this.dial(target), waitMs);
   }
 
+  private isThere(peerId: string): boolean {
+    return peerId === this.ownId || this.settledConnections.has(peerId);
+  }
+
   private readonly onOpen = ({ detail: opened }: CustomEvent<Connection>): void => {
     const peerId = opened.remotePeer.toString();
-    this.acceptedAt.delete(peerId);
+    if (opened.direction === "outbound") this.learn(opened.remoteAddr.toString(), peerId);
     if (opened.status !== "open") return;
     const current = this.settledConnections.get(peerId);
     if (current !== undefined && current !== opened && current.status === "open") {
       const loser = this.loserOf(peerId, current, opened);
-      if (loser === opened) {
-        close(opened);
-        return;
-      }
+      this.givenWayAt.set(loser, performance.now());
+      if (loser === opened) return;
       this.settle(peerId, opened);
-      close(current);
+      this.events.gaveWay(current);
       return;
     }
     this.settle(peerId, opened);
   };
+
+  /**
+   * Who is at an address that names no peer: a dial that arrives may fail all the same, where its
+   * connection gives way at once.
+   */
+  private learn(remoteAddress: string, peerId: string): void {
+    for (const target of this.targets) {
+      if (target.peerId === undefined && remoteAddress === `${target.multiaddr}/p2p/${peerId}`) {
+        target.peerId = peerId;
+      }
+    }
+  }
 
   private loserOf(peerId: string, current: Connection, opened: Connection): Connection {
     if (ageMs(current) > simultaneousMs || current.direction === opened.direction) return current;
@@ -200,9 +198,16 @@ export class Mesh {
   }
 
   private readonly onClose = ({ detail: closed }: CustomEvent<Connection>): void => {
+    this.givenWayAt.delete(closed);
     const peerId = closed.remotePeer.toString();
     if (this.settledConnections.get(peerId) !== closed) return;
     this.settledConnections.delete(peerId);
+    for (const other of this.givenWayAt.keys()) {
+      if (other.status !== "open" || other.remotePeer.toString() !== peerId) continue;
+      this.givenWayAt.delete(other);
+      this.settle(peerId, other);
+      return;
+    }
     this.events.gone(closed.remotePeer);
     for (const target of this.targets) {
       if (target.peerId === peerId && !target.dialing) this.redial(target);
@@ -210,11 +215,13 @@ export class Mesh {
   };
 
   private inspect(): void {
-    for (const connection of this.libp2p.getConnections()) {
-      const peerId = connection.remotePeer.toString();
-      const settled = this.settledConnections.get(peerId);
-      if (settled === connection) this.events.inspected(connection);
-      else if (settled !== undefined && ageMs(connection) > simultaneousMs) close(connection);
+    for (const connection of this.settledConnections.values()) this.events.inspected(connection);
+    const now = performance.now();
+    for (const [connection, since] of this.givenWayAt) {
+      const isLeft = connection.streams.length === 0 && now - since > leastGivingWayMs;
+      if (!isLeft && now - since < mostGivingWayMs) continue;
+      this.givenWayAt.delete(connection);
+      close(connection);
     }
   }
 }

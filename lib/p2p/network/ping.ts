@@ -43,6 +43,7 @@ export class Pinger {
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
+    this.stream?.abort(new Error("the connection is pinged no longer"));
   }
 
   private schedule(ms: number): void {
@@ -56,7 +57,7 @@ export class Pinger {
     if (this.stopped || this.connection.status !== "open") return;
     try {
       const stream = this.stream ?? await this.open();
-      if (this.stopped) return;
+      if (this.stopped) return this.stop();
       this.expected = randomBytes(payloadBytes);
       this.receivedBytes = 0;
       this.sentAtNs = Bun.nanoseconds();

@@ -12,6 +12,8 @@ interface Subscription {
   connection: Connection;
   protocols: readonly string[];
   stream: Stream | undefined;
+  /** The connection of the stream, or of the one that is being opened. */
+  streamConnection: Connection | undefined;
   isOpening: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -40,6 +42,7 @@ export class ResponseReceiver {
         connection,
         protocols: sqmrProtocols,
         stream: undefined,
+        streamConnection: undefined,
         isOpening: false,
         timer: undefined,
       };
@@ -67,14 +70,15 @@ export class ResponseReceiver {
     for (const stream of [...this.streams]) stream.abort(new Error("the network has ended"));
   }
 
-  /** Opens a session unless there is one. Never rejects. */
+  /** Opens a session unless there is one on the connection that is kept. Never rejects. */
   private async open(subscription: Subscription): Promise<void> {
     clearTimeout(subscription.timer);
     if (!this.isWanted(subscription) || subscription.isOpening) return;
-    if (subscription.stream !== undefined) return;
-    subscription.isOpening = true;
-    const deadline = this.deadlines.next();
     const { connection } = subscription;
+    if (subscription.stream !== undefined && subscription.streamConnection === connection) return;
+    subscription.isOpening = true;
+    subscription.streamConnection = connection;
+    const deadline = this.deadlines.next();
     let stream: Stream | undefined;
     try {
       stream = await openSession(connection, subscription.protocols, deadline);
@@ -86,7 +90,8 @@ export class ResponseReceiver {
       if (stream === undefined) subscription.protocols = sqmrProtocols;
     } finally {
       subscription.isOpening = false;
-      if (subscription.stream === undefined) this.reopen(subscription);
+      const isMoving = subscription.connection !== subscription.streamConnection;
+      if (subscription.stream === undefined || isMoving) this.reopen(subscription);
     }
   }
 

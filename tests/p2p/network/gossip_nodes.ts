@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startGossipsub } from "../../../lib/p2p/network/gossipsub.ts";
+import type { Host } from "../../../lib/p2p/network/host.ts";
 import type {
   BroadcastNetwork,
   DropReason,
@@ -35,6 +36,11 @@ export class GossipNode {
       roundTrip: (_peer, rttNs) => void this.roundTrips.push(rttNs),
     });
   }
+}
+
+/** The host below a network, to which a test does what the network never would. */
+export function hostOf({ network }: GossipNode): Host {
+  return (network as unknown as { readonly host: Host }).host;
 }
 
 /** Free ports, as the system gives them. */

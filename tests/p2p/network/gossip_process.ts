@@ -3,7 +3,7 @@
  * a line comes on stdin, and ends when stdin does.
  *
  * stdout: `peers N` whenever it changes; `received N` when that changes; `twice` for a message that
- * came before.
+ * came before; `refused REASON` for one that was not sent.
  */
 import { startGossipsub } from "../../../lib/p2p/network/gossipsub.ts";
 
@@ -19,7 +19,7 @@ const network = await startGossipsub(settings, {
     if (received.has(text)) console.log("twice");
     received.add(text);
   },
-  dropped: () => {},
+  dropped: (reason) => console.log(`refused ${reason}`),
   sent: () => {},
   event: () => {},
   roundTrip: () => {},
@@ -32,7 +32,8 @@ const telling = setInterval(() => {
 
 for await (const _line of process.stdin) {
   for (let index = 0; index < messages; index++) {
-    network.publish(Buffer.from(`${settings.nodeId}/${index}`), index);
+    const reason = network.publish(Buffer.from(`${settings.nodeId}/${index}`), index);
+    if (reason !== undefined) console.log(`refused ${reason}`);
   }
 }
 clearInterval(telling);

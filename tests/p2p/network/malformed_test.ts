@@ -5,7 +5,14 @@ import { gossipsubProtocols } from "../../../lib/p2p/network/gossipsub.ts";
 import { createHost, type Host } from "../../../lib/p2p/network/host.ts";
 import type { Connection, Stream } from "../../../lib/p2p/network/libp2p_types.ts";
 import { pingProtocol } from "../../../lib/p2p/network/ping.ts";
-import { fullMesh, type GossipNode, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
+import {
+  fullMesh,
+  type GossipNode,
+  gossipNodes,
+  hostOf,
+  until,
+  withNodes,
+} from "./gossip_nodes.ts";
 
 const identifyProtocol = "/ipfs/id/1.0.0";
 const multistream = Buffer.from("\x13/multistream/1.0.0\n");
@@ -15,9 +22,13 @@ async function stillWorks(nodes: readonly GossipNode[], what: string): Promise<v
   const [one, two] = nodes;
   assert.ok(one !== undefined && two !== undefined);
   await fullMesh(nodes);
-  const text = `after ${what}`;
-  assert.equal(one.network.publish(Buffer.from(text), 1), undefined);
-  await until(text, () => two.received.get(text) === 1);
+  await goes(one, two, `after ${what}`);
+}
+
+/** A message arrives. */
+async function goes(from: GossipNode, to: GossipNode, text: string): Promise<void> {
+  assert.equal(from.network.publish(Buffer.from(text), 1), undefined);
+  await until(text, () => to.received.get(text) === 1, 5_000);
 }
 
 async function twoNodes(body: (nodes: readonly GossipNode[]) => Promise<void>): Promise<void> {
@@ -197,5 +208,31 @@ test("frames of gossipsub that are cut off, changed or too long are counted", as
       assert.equal(connection.status, "open");
     });
     await stillWorks(nodes, "malformed frames");
+  });
+}, 60_000);
+
+test("a peer whose frame was malformed gets and sends messages again", async () => {
+  await twoNodes(async (nodes) => {
+    const [target, sender] = nodes;
+    assert.ok(target !== undefined && sender !== undefined);
+    const outgoing = () => {
+      const [connection] = hostOf(sender).connections();
+      return connection?.streams.find(({ direction, protocol }) =>
+        direction === "outbound" && gossipsubProtocols.includes(protocol)
+      );
+    };
+    let last: Stream | undefined;
+    for (let frames = 1; frames <= 5; frames++) {
+      await until("another stream", () => ![undefined, last].includes(outgoing()), 5_000);
+      last = outgoing();
+      // A frame of 2 GiB.
+      last?.send(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x07));
+      await until("the refusal", () => target.network.invalidMessages() === frames, 5_000);
+      await until("the stream's end", () => last?.status !== "open", 5_000);
+      await fullMesh(nodes);
+      await goes(sender, target, `from it after ${frames} malformed frames`);
+      await goes(target, sender, `to it after ${frames} malformed frames`);
+    }
+    assert.deepEqual([target.dropped, sender.dropped], [[], []]);
   });
 }, 60_000);

@@ -1,7 +1,14 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { peerIdOf } from "../../../lib/p2p/identity.ts";
-import { fullMesh, type GossipNode, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
+import {
+  fullMesh,
+  type GossipNode,
+  gossipNodes,
+  hostOf,
+  until,
+  withNodes,
+} from "./gossip_nodes.ts";
 
 const eachSends = 20;
 
@@ -94,5 +101,20 @@ test("a node skips its own address and waits for a peer that is not there", asyn
     assert.equal(alone.network.connectedPeers(), 0);
     await nodes[1]?.start();
     await fullMesh(nodes);
+  });
+}, 60_000);
+
+test("nodes reach each other where identify tells nothing", async () => {
+  const nodes = gossipNodes(2, { bootstrap: [] });
+  await withNodes(nodes, async () => {
+    for (const node of nodes) {
+      await node.start();
+      await hostOf(node).libp2p.unhandle("/ipfs/id/1.0.0");
+    }
+    const [one, two] = nodes.map(hostOf);
+    assert.ok(one !== undefined && two !== undefined);
+    await one.libp2p.dial(two.libp2p.getMultiaddrs());
+    await fullMesh(nodes);
+    await everythingOnce(nodes);
   });
 }, 60_000);
