@@ -32,7 +32,7 @@ export const loadRows = {
     kind: countBetween(1, 100_000_000),
     default: 100_000,
     category: "Network",
-    summary: "messages that may wait in either direction (256 MiB at most), then dropped",
+    summary: "messages that may wait to be sent, or to come whole; 256 MiB each; then dropped",
   }),
   mode: row({
     name: "mode",

@@ -81,6 +81,8 @@ export interface ReceiveCounts {
   invalid: number;
   /** Further copies that gossipsub removed before they were counted as anything. */
   removedCopies: number;
+  /** Messages of peers that were dropped as too many came in at the same time: `--buffer-size`. */
+  overflowed: number;
   refused: Record<RefusalReason, number>;
 }
 
@@ -259,6 +261,7 @@ export function emptyReceiveCounts(): ReceiveCounts {
     correctedBelowZero: 0,
     invalid: 0,
     removedCopies: 0,
+    overflowed: 0,
     refused: zeroCounts(refusalReasons),
   };
 }

@@ -63,6 +63,11 @@ export function networkExposition(snapshot: NetworkSnapshot): string {
     "Further copies, without those that gossipsub removed",
     one(deliveries.duplicated),
   );
+  text.total(
+    "overflowed",
+    "Messages dropped as more came in at once than --buffer-size allows",
+    one(snapshot.overflowed),
+  );
   text.total("removed_copies", "Those that gossipsub removed", one(snapshot.removedCopies));
   text.total("out_of_order", "Overtaken by a later message", one(deliveries.outOfOrder));
   text.times("delivery", "From when a message was due to its arrival", histograms.delivery);

@@ -57,6 +57,7 @@ export function snapshotOf(network: LocalNetwork): NetworkSnapshot {
     fullMeshAfterMs: network.fullMeshAfterMs,
     broadcast: broadcastOf(nodes, figures.nodes),
     deliveries: figures.counts,
+    overflowed: all.reduce((total, { received }) => total + received.overflowed, 0),
     removedCopies: all.reduce((total, { received }) => total + received.removedCopies, 0),
     reach: isForAll
       ? reachShares.map((share, index) => ({ share, ...figures.reachCounts[index]! }))

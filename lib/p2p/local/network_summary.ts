@@ -133,7 +133,7 @@ function copies({ removedCopies, deliveries: { delivered } }: NetworkSnapshot): 
   return labelled("copies", `${formatCount(removedCopies)} more, which gossipsub removed${each}`);
 }
 
-function anomalies({ deliveries }: NetworkSnapshot): string[] {
+function anomalies({ deliveries, overflowed }: NetworkSnapshot): string[] {
   const { duplicated, receivedAgain, outOfOrder, late, foreign } = deliveries;
   const found = [
     [duplicated, "duplicated"],
@@ -141,6 +141,7 @@ function anomalies({ deliveries }: NetworkSnapshot): string[] {
     [outOfOrder, "out of order"],
     [late, "too late to count"],
     [foreign, "of foreign senders"],
+    [overflowed, "beyond --buffer-size as they came in"],
   ] as const;
   const texts = found.filter(([count]) => count > 0)
     .map(([count, what]) => `${formatCount(count)} ${what}`);

@@ -179,6 +179,8 @@ export interface NetworkSnapshot {
   deliveries: DeliveryCounts;
   /** Further copies that gossipsub removed: they are in none of the counts of deliveries. */
   removedCopies: number;
+  /** Messages that nodes dropped as too many came in at the same time: `--buffer-size`. */
+  overflowed: number;
   /** In the order 50 %, 99 %, 100 %; empty where a message is for one node only. */
   reach: readonly ReachReport[];
   histograms: NetworkHistograms;

@@ -139,6 +139,11 @@ function receptions(text: Exposition, snapshot: NodeSnapshot): void {
     one(received.invalid),
   );
   text.counter(
+    "network_overflowed_messages_total",
+    "Messages of peers that were dropped, as more came in at once than --buffer-size allows",
+    one(received.overflowed),
+  );
+  text.counter(
     "network_removed_copies_total",
     "Further copies of messages that gossipsub removed, in none of the other counters",
     one(received.removedCopies),

@@ -195,6 +195,10 @@ class Gossipsub implements BroadcastNetwork {
     return this.refused;
   }
 
+  overflowed(): number {
+    return 0;
+  }
+
   removedCopies(): number {
     return this.copies;
   }

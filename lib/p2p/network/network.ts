@@ -60,7 +60,7 @@ export interface NetworkSettings {
   readonly listenPort: number;
   /** Multiaddresses of the other peers, with or without `/p2p/…`; the own one is skipped. */
   readonly bootstrap: readonly string[];
-  /** Messages that may wait in either direction. */
+  /** Messages that may wait to be sent; in sqmr also those of which a part has come. */
   readonly bufferSize: number;
   /** Whole message, header included, in bytes. */
   readonly messageBytes: number;
@@ -134,6 +134,12 @@ export interface BroadcastNetwork {
    * them: gossipsub has a message sent by several peers, so that it arrives whatever becomes of one.
    */
   removedCopies(): number;
+  /**
+   * Messages of peers that were dropped as more than `bufferSize` of them were coming in at the same
+   * time. Only sqmr has those, a stream for each message. Else a message is handed to `received` in
+   * the turn of the event loop in which its last byte was read, so that none waits.
+   */
+  overflowed(): number;
   clockOffsets(): readonly ClockOffset[];
   /** Ends everything at once, with no word to the handlers but events; the port is free afterwards. */
   stop(): Promise<void>;

@@ -243,6 +243,7 @@ export class BroadcastNode implements RunningNode {
         refused: { ...receiver.counts.refused },
         invalid: network.invalidMessages(),
         removedCopies: network.removedCopies(),
+        overflowed: network.overflowed(),
       },
       senders: receiver.senders(),
       peers,

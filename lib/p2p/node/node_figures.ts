@@ -73,7 +73,7 @@ const named: Readonly<Record<string, NodeMetric>> = {
   restarts: ofReceived(({ senders }) => sumOverSenders(senders, "restarts")),
   refused: {
     quantity: "count",
-    value: ({ received }) => totalRefused(received) + received.invalid,
+    value: ({ received }) => totalRefused(received) + received.invalid + received.overflowed,
     without: "",
   },
   peers: {

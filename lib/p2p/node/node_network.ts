@@ -42,6 +42,7 @@ export class NodeNetwork {
   private opening: Promise<void> = Promise.resolve();
   private earlierInvalid = 0;
   private earlierCopies = 0;
+  private earlierOverflowed = 0;
   private readonly knownOffsets = new Map<number, ClockOffset>();
   private known: { readonly peerId: string; readonly addresses: readonly string[] } = {
     peerId: "",
@@ -109,6 +110,7 @@ export class NodeNetwork {
     this.silence();
     this.earlierInvalid += current.invalidMessages();
     this.earlierCopies += current.removedCopies();
+    this.earlierOverflowed += current.overflowed();
     this.current = undefined;
     await current.stop();
   }
@@ -155,6 +157,10 @@ export class NodeNetwork {
 
   removedCopies(): number {
     return this.earlierCopies + (this.current?.removedCopies() ?? 0);
+  }
+
+  overflowed(): number {
+    return this.earlierOverflowed + (this.current?.overflowed() ?? 0);
   }
 
   /** The latest estimate for each peer, also for those that have gone. */

@@ -25,7 +25,7 @@ export interface BroadcastNodeSettings {
   /** A node's turn in `rr`. */
   readonly roundSeconds: number;
   readonly explore: ExploreSettings;
-  /** Messages that may wait in either direction. */
+  /** Messages that may wait to be sent; in sqmr also those of which a part has come. */
   readonly bufferSize: number;
   /** The whole second since 1970 that instants told to the observer count from. */
   readonly originSeconds: number;

@@ -130,6 +130,9 @@ function received(snapshot: NodeSnapshot): string[] {
     ...refusalReasons.filter((reason) => received.refused[reason] > 0)
       .map((reason) => `${formatCount(received.refused[reason])} ${reason}`),
     ...(received.invalid > 0 ? [`${formatCount(received.invalid)} invalid`] : []),
+    ...(received.overflowed > 0
+      ? [`${formatCount(received.overflowed)} beyond --buffer-size`]
+      : []),
   ];
   const unusual = ({ pending, abandoned, duplicates, outOfOrder, restarts }: SenderCounts) =>
     pending + abandoned + duplicates + outOfOrder + restarts > 0;

@@ -51,6 +51,7 @@ export class QueryBroadcaster {
   private turn = 0;
   /** Taken, neither sent nor dropped, and no longer in the queue. */
   private starting = 0;
+  private startingBytes = 0;
   private stopped = false;
 
   constructor(
@@ -78,7 +79,7 @@ export class QueryBroadcaster {
     if (message.length > maximumMessageBytes) return "message_too_large";
     if (this.reachablePeers() === 0) return noPeer;
     const isFull = this.queued() >= this.settings.bufferSize ||
-      this.queue.bytes + message.length > maximumQueuedBytes;
+      this.queue.bytes + this.startingBytes + message.length > maximumQueuedBytes;
     if (isFull) return "all_queues_full";
     this.queue.push({ bytes: new Uint8Array(message), token });
     this.startQueued();
@@ -117,6 +118,7 @@ export class QueryBroadcaster {
       const message = this.queue.shift();
       if (message === undefined) return;
       this.starting++;
+      this.startingBytes += message.bytes.length;
       void this.send(message, peer);
     }
   }
@@ -201,8 +203,9 @@ export class QueryBroadcaster {
     this.finish(query.message, wasTaken || query.isAnswered ? undefined : noPeer);
   }
 
-  private finish({ token }: QueuedMessage, reason: DropReason | undefined): void {
+  private finish({ token, bytes }: QueuedMessage, reason: DropReason | undefined): void {
     this.starting--;
+    this.startingBytes -= bytes.length;
     if (this.stopped) return;
     if (reason === undefined) this.handlers.sent(token);
     else this.handlers.dropped(reason, token);

@@ -8,6 +8,8 @@ export interface QueryConsumer {
   query(bytes: Uint8Array): void;
   /** It did not come whole: too long, too late, or the stream or its connection was lost. */
   failed(failure: Error): void;
+  /** A part of it came, of so many bytes. What it throws ends the session. */
+  part?(bytes: number): void;
 }
 
 /**
@@ -32,6 +34,7 @@ export function readQuery(
       if (length > most) {
         throw new MalformedStreamError(`a query of over ${most} bytes; no more is allowed here`);
       }
+      consumer.part?.(bytes.length);
       pieces.push(bytes);
     },
     ended: (failure) => {

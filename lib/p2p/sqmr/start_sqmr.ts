@@ -21,7 +21,7 @@ export async function startSqmr(
   checkMessageBytes(settings);
   const deadlines = new Deadlines(sessionTimeoutMs);
   const broadcaster = new QueryBroadcaster(settings, handlers, deadlines);
-  const receiver = new QueryReceiver((query) => handlers.received(query), deadlines);
+  const receiver = new QueryReceiver(settings, (query) => handlers.received(query), deadlines);
   const host = await createHost(settings, handlers, {
     serves: { protocols: sqmrProtocols, handler: (stream) => receiver.accept(stream) },
     settled: (connection) => broadcaster.settled(connection),
@@ -32,6 +32,7 @@ export async function startSqmr(
     activeInbound: () => receiver.sessions(),
     activeOutbound: () => broadcaster.sessions(),
     invalidMessages: () => receiver.invalid,
+    overflowed: () => receiver.overflowed,
   });
 }
 
@@ -66,13 +67,15 @@ export async function startReversedSqmr(
     activeInbound: () => broadcaster.sessions(),
     activeOutbound: () => receiver.sessions(),
     invalidMessages: () => broadcaster.invalid + receiver.invalid,
+    // A response is handed over at once, and each session has a part of one at most.
+    overflowed: () => 0,
   });
 }
 
 /** Who opens streams, and whose input can be malformed, differs between the two. */
 type Sessions = Pick<
   BroadcastNetwork,
-  "activeInbound" | "activeOutbound" | "invalidMessages"
+  "activeInbound" | "activeOutbound" | "invalidMessages" | "overflowed"
 >;
 
 function networkOf(

@@ -61,6 +61,7 @@ export function twoNodes(changes: Partial<NetworkSnapshot> = {}): NetworkSnapsho
       duplicated: 6,
     },
     removedCopies: 0,
+    overflowed: 0,
     reach: [0.5, 0.99, 1].map((share) => ({ share, reached: 80, notReached: 5, unknown: 1 })),
     histograms,
     nodes: [nodeRow(0), nodeRow(1, { state: "killed", starts: 2, missed: 3, missedWhileDown: 2 })],

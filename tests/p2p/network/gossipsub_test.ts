@@ -60,6 +60,37 @@ test("publish() says why it takes a message not", async () => {
   });
 }, 60_000);
 
+test("startGossipsub() hands a message over in the turn in which it came: none waits", async () => {
+  const nodes = gossipNodes(2);
+  await withNodes(nodes, async () => {
+    await Promise.all(nodes.map((node) => node.start()));
+    await fullMesh(nodes);
+    const [one, two] = nodes;
+    const { router } = two!.network as unknown as {
+      router: { handleReceivedMessage(...details: unknown[]): Promise<void> };
+    };
+    const handle = router.handleReceivedMessage.bind(router);
+    let began = 0;
+    let ended = 0;
+    router.handleReceivedMessage = async (...details) => {
+      began++;
+      await handle(...details);
+      ended++;
+    };
+    let turns = 0;
+    const atEndOfTurn = () => {
+      if (began > 0) turns++;
+      assert.deepEqual([ended, two!.received.size], [began, began]);
+      if (began < 500) setImmediate(atEndOfTurn);
+    };
+    const messages = Array.from({ length: 500 }, (_, index) => Buffer.from(`message ${index}`));
+    atEndOfTurn();
+    for (const [token, message] of messages.entries()) one!.network.publish(message, token);
+    await until("all of it", () => two!.received.size === 500 && turns > 0);
+    assert.equal(two!.network.overflowed(), 0);
+  });
+}, 40_000);
+
 test("stop() frees the port at once, and what was queued is gone", async () => {
   const nodes = gossipNodes(2);
   const [one, two] = nodes;

@@ -81,7 +81,8 @@ export class Started {
   }
 }
 
-function settings(
+/** Settings of a node on a free port of loopback. */
+export function settings(
   protocol: NetworkProtocol,
   nodeId: number,
   bootstrap: readonly string[],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../../lib/errors.ts";
+import type { Stream } from "../../../lib/p2p/network/libp2p_types.ts";
 import { maximumMessageBytes } from "../../../lib/p2p/sqmr/framing.ts";
 import { readQuery } from "../../../lib/p2p/sqmr/query_reader.ts";
 import { connectionOf, Heard, message, numberOf, until, withPeers } from "./peers.ts";
@@ -81,6 +82,31 @@ withPeers("publish() says why it does not take a message", async (started) => {
   assert.equal(network.queued(), 5);
   await until("all sent", () => network.queued() === 0);
   assert.deepEqual(told.sentTokens.toSorted(), [0, 1, 2, 3, 4]);
+});
+
+withPeers("startSqmr() drops queries of which more come in than may wait", async (started) => {
+  const receiver = await started.node("sqmr", 1, [], { bufferSize: 3 });
+  const peer = await started.peer(0, receiver.network.addresses);
+  const connection = await connectionOf(peer);
+  const streams: Stream[] = [];
+  for (let number = 0; number < 5; number++) {
+    const stream = await connection.newStream(protocols[0]);
+    // Those beyond are reset as soon as they are open.
+    if (number < 3) stream.send(message(10, number));
+    streams.push(stream);
+  }
+  await until("two dropped", () => receiver.network.overflowed() === 2);
+  await until("two reset", () => streams.filter(({ status }) => status === "reset").length === 2);
+  for (const stream of streams.slice(0, 3)) await stream.close();
+  await until("the others", () => receiver.told.messages.length === 3);
+  assert.deepEqual(receiver.told.messages.map(numberOf).toSorted(), [0, 1, 2]);
+  // There is room again.
+  const last = await connection.newStream(protocols[0]);
+  last.send(message(10, 7));
+  await last.close();
+  await until("one more", () => receiver.told.messages.length === 4);
+  assert.equal(receiver.network.overflowed(), 2);
+  assert.equal(receiver.network.invalidMessages(), 0);
 });
 
 withPeers("startSqmr() drops what waits when the last peer is gone", async (started) => {
