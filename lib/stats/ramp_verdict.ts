@@ -2,6 +2,7 @@ import { type ExitCode, exitCodes } from "../errors.ts";
 import { formatCount, formatElapsed } from "./figures.ts";
 import type { Knee, RampReport } from "./ramp.ts";
 import type { ClientSnapshot, Verdict } from "./snapshot.ts";
+import { missedExpectations } from "./verdict.ts";
 
 /**
  * What a ramp proves, given what the run would prove without it.
@@ -25,21 +26,14 @@ export function judgeRamp(base: Verdict, snapshot: ClientSnapshot): Verdict {
       ? { ...base, reasons: [held, ...base.reasons] }
       : base;
   }
-  const missed = base.expectations.filter(({ passed }) => !passed);
+  const missed = missedExpectations(base.expectations);
   const isOwn = limit.side === "client";
-  const failures = missed.map(({ expectation, measured }) => `${expectation}: ${measured}`);
   return {
     kind: missed.length > 0 && !isOwn ? "expectation-failed" : "stopped-by-limit",
     reasons: [
       ...(knee === undefined ? [] : [kneeSentence(knee)]),
       limit.statement,
-      ...(missed.length > 0
-        ? [
-          `${missed.length} of ${base.expectations.length} expectations failed (${
-            failures.join("; ")
-          }).`,
-        ]
-        : []),
+      ...missed,
     ],
     expectations: base.expectations,
   };

@@ -11,7 +11,7 @@ import {
   formatShare,
 } from "./figures.ts";
 import { outageReasons } from "./outage_reasons.ts";
-import type { ClientSnapshot, ExpectationResult, Verdict } from "./snapshot.ts";
+import type { ClientSnapshot, ExpectationResult, Verdict, VerdictKind } from "./snapshot.ts";
 import { withoutAnswers, withoutConnections } from "./stop_reason.ts";
 
 export interface JudgeSettings {
@@ -58,13 +58,7 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
   const isStopped = (stop !== undefined && ended.length === 0) ||
     (unanswered !== undefined && faults.length === 0 && expectations.length === 0);
   return {
-    kind: isStopped
-      ? "stopped-by-limit"
-      : faults.length > 0
-      ? "invalid"
-      : missed.length > 0
-      ? "expectation-failed"
-      : "ok",
+    kind: verdictKind(isStopped, faults, missed),
     reasons: [
       ...(stop === undefined ? [] : [stop.reason]),
       ...faults,
@@ -79,6 +73,23 @@ export function judge(snapshot: ClientSnapshot, settings: JudgeSettings): Verdic
   };
 }
 
+/**
+ * What a run proves that was judged so.
+ *
+ * @param isStopped there was nothing to measure.
+ * @param faults why the figures mean nothing, and so neither does what was expected of them.
+ * @param missed expectations that did not hold.
+ */
+export function verdictKind(
+  isStopped: boolean,
+  faults: readonly string[],
+  missed: readonly string[],
+): VerdictKind {
+  if (isStopped) return "stopped-by-limit";
+  if (faults.length > 0) return "invalid";
+  return missed.length > 0 ? "expectation-failed" : "ok";
+}
+
 /** Which expectations hold, and nothing else: for runs that were judged already. */
 export function judgeExpectations(
   snapshot: ClientSnapshot,
@@ -86,8 +97,7 @@ export function judgeExpectations(
 ): Verdict {
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
-  const kind = missed.length > 0 ? "expectation-failed" : "ok";
-  return { kind, reasons: missed, expectations: results };
+  return { kind: verdictKind(false, [], missed), reasons: missed, expectations: results };
 }
 
 /** The expectations that did not hold, in one sentence; none where all held. */

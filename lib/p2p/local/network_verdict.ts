@@ -8,7 +8,7 @@ import {
   formatShare,
 } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
-import { missedExpectations } from "../../stats/verdict.ts";
+import { missedExpectations, verdictKind } from "../../stats/verdict.ts";
 import { broadcastDropReasons, delaysOf, totalDropped } from "../snapshot.ts";
 import { sizeText } from "../size_text.ts";
 import type { NetworkSnapshot, NetworkTrial, NodeOutageReport } from "./snapshot.ts";
@@ -48,13 +48,7 @@ export function judgeNetwork(
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
   return {
-    kind: isAlone
-      ? "stopped-by-limit"
-      : faults.length > 0
-      ? "invalid"
-      : missed.length > 0
-      ? "expectation-failed"
-      : "ok",
+    kind: verdictKind(isAlone, faults, missed),
     reasons: [
       ...(isAlone ? ["No node ever reached another."] : []),
       ...faults,

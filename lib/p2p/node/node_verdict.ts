@@ -7,7 +7,7 @@ import {
   formatShare,
 } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
-import { missedExpectations } from "../../stats/verdict.ts";
+import { missedExpectations, verdictKind } from "../../stats/verdict.ts";
 import { isBroadcasting } from "../mode.ts";
 import { broadcastDropReasons, delaysOf, type NodeSnapshot } from "../snapshot.ts";
 
@@ -41,13 +41,7 @@ export function judgeNode(
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
   return {
-    kind: isAlone
-      ? "stopped-by-limit"
-      : faults.length > 0
-      ? "invalid"
-      : missed.length > 0
-      ? "expectation-failed"
-      : "ok",
+    kind: verdictKind(isAlone, faults, missed),
     reasons: [
       ...(isAlone
         ? [

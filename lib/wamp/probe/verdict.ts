@@ -10,7 +10,7 @@ import {
 } from "../../stats/figures.ts";
 import { outageReasons } from "../../stats/outage_reasons.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
-import { exitCodeOf, missedExpectations } from "../../stats/verdict.ts";
+import { exitCodeOf, missedExpectations, verdictKind } from "../../stats/verdict.ts";
 import { lostOf, type ProbeSnapshot } from "./snapshot.ts";
 
 /** The share of its plan that the probe must keep. */
@@ -32,13 +32,7 @@ export function judgeProbe(
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const missed = missedExpectations(results);
   return {
-    kind: stop !== undefined
-      ? "stopped-by-limit"
-      : faults.length > 0
-      ? "invalid"
-      : missed.length > 0
-      ? "expectation-failed"
-      : "ok",
+    kind: verdictKind(stop !== undefined, faults, missed),
     reasons: [
       ...(stop === undefined ? [] : [stop]),
       ...faults,
