@@ -1,15 +1,12 @@
-import { findEpollFd, setTimerSlack, waitForEvents } from "../host/libc.ts";
+import { LoopWait, timerDelayMs } from "../host/loop_wait.ts";
 import { nowNs } from "../stats/clock.ts";
 
-const longestWaitNs = 1e6;
-/** ppoll(2) passes over a negative descriptor: it only sleeps. */
-const noDescriptor = -1;
+/** Where the thread cannot wait by itself: below it the loop turns at once. */
+const shortestTimerNs = 1e6;
 /** At high rates steps are this far apart at least: what falls due meanwhile shares one turn. */
 const quantumNs = 100e3;
 /** So many waits in a row that are shorter than the quantum make a high rate. */
 const highRateWaits = 8;
-/** A timer may fire this much late; nearer than that the pacer waits by itself. */
-const timerMarginMs = 3;
 const longestTimerMs = 50;
 
 /**
@@ -29,7 +26,7 @@ export class Pacer {
   private isRunning = false;
   private lastStepNs = 0;
   private shortWaits = 0;
-  private epollFd = -1;
+  private wait: LoopWait | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private immediate: ReturnType<typeof setImmediate> | undefined;
 
@@ -39,8 +36,7 @@ export class Pacer {
   start(): void {
     if (this.isRunning) return;
     this.isRunning = true;
-    setTimerSlack(1);
-    this.epollFd = findEpollFd();
+    this.wait = new LoopWait();
     this.immediate = setImmediate(this.turn);
   }
 
@@ -57,14 +53,14 @@ export class Pacer {
     if (!this.isRunning) return;
     const atNs = nowNs();
     const waitNs = dueNs - atNs;
-    const waitMs = waitNs / 1e6;
-    if (waitMs > timerMarginMs) {
-      const timerMs = Math.min(waitMs - timerMarginMs + 1, longestTimerMs);
+    const timerMs = timerDelayMs(waitNs, longestTimerMs);
+    if (timerMs > 0) {
       this.timer = setTimeout(this.turn, timerMs);
       return;
     }
-    if (this.epollFd >= 0) this.sleep(waitNs, this.lastStepNs + quantumNs - atNs);
-    else if (waitNs > longestWaitNs) {
+    const wait = this.wait!;
+    if (wait.isPossible) this.sleep(wait, waitNs, this.lastStepNs + quantumNs - atNs);
+    else if (waitNs > shortestTimerNs) {
       this.timer = setTimeout(this.turn, 1);
       return;
     }
@@ -72,12 +68,12 @@ export class Pacer {
   };
 
   /** @param quantumRestNs how much of the quantum is left. */
-  private sleep(waitNs: number, quantumRestNs: number): void {
+  private sleep(wait: LoopWait, waitNs: number, quantumRestNs: number): void {
     this.shortWaits = waitNs < quantumNs ? this.shortWaits + 1 : 0;
     if (this.shortWaits > highRateWaits) {
-      if (quantumRestNs > 0) waitForEvents(noDescriptor, Math.max(waitNs, quantumRestNs));
+      if (quantumRestNs > 0) wait.through(Math.max(waitNs, quantumRestNs));
     } else if (waitNs > 0) {
-      waitForEvents(this.epollFd, Math.min(waitNs, longestWaitNs));
+      wait.untilEvents(waitNs);
     }
   }
 }

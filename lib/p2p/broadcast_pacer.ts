@@ -1,9 +1,6 @@
-import { findEpollFd, setTimerSlack, waitForEvents } from "../host/libc.ts";
+import { LoopWait, timerDelayMs } from "../host/loop_wait.ts";
 import { nowNs } from "../stats/clock.ts";
 
-const longestSleepNs = 1e6;
-/** A timer may fire this much late; nearer than that the pacer waits by itself. */
-const timerMarginMs = 3;
 const longestTimerMs = 1_000;
 /** So many turns of the event loop bring nothing to send before the pacer sleeps in one. */
 const turnsBeforeSleep = 2;
@@ -20,7 +17,7 @@ const turnsBeforeSleep = 2;
  */
 export class BroadcastPacer {
   private isRunning = false;
-  private epollFd: number | undefined;
+  private wait: LoopWait | undefined;
   private lastDueNs = NaN;
   private idleTurns = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,29 +47,19 @@ export class BroadcastPacer {
     this.idleTurns = dueNs === this.lastDueNs ? this.idleTurns + 1 : 0;
     this.lastDueNs = dueNs;
     const waitNs = dueNs - nowNs();
-    if (waitNs / 1e6 > timerMarginMs) {
-      this.timer = setTimeout(
-        this.turn,
-        Math.min(waitNs / 1e6 - timerMarginMs + 1, longestTimerMs),
-      );
+    const timerMs = timerDelayMs(waitNs, longestTimerMs);
+    if (timerMs > 0) {
+      this.timer = setTimeout(this.turn, timerMs);
       return;
     }
     if (this.idleTurns > turnsBeforeSleep && waitNs > 0) {
-      if (this.descriptor() < 0) {
+      this.wait ??= new LoopWait();
+      if (!this.wait.isPossible) {
         this.timer = setTimeout(this.turn, 1);
         return;
       }
-      const hasEvents = waitForEvents(this.descriptor(), Math.min(waitNs, longestSleepNs)) !== 0;
-      if (hasEvents) this.idleTurns = 0;
+      if (this.wait.untilEvents(waitNs)) this.idleTurns = 0;
     }
     this.immediate = setImmediate(this.turn);
   };
-
-  private descriptor(): number {
-    if (this.epollFd === undefined) {
-      setTimerSlack(1);
-      this.epollFd = findEpollFd();
-    }
-    return this.epollFd;
-  }
 }
