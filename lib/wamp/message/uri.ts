@@ -38,7 +38,7 @@ export function isPattern(
 
 /** Whether only a router may publish or register it. */
 export function isReserved(uri: string): boolean {
-  return uri.startsWith("wamp.");
+  return uri === "wamp" || uri.startsWith("wamp.");
 }
 
 /** The answer to a request whose URI cannot be. */

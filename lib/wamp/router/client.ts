@@ -4,6 +4,7 @@ import { closeReasons, errors } from "../message/errors.ts";
 import { randomId } from "../message/id.ts";
 import type { ClientMessage, Dict, Hello } from "../message/message.ts";
 import { ProtocolViolation } from "../message/protocol_violation.ts";
+import { invalidUri, isUri } from "../message/uri.ts";
 import { shown } from "../message/shown.ts";
 import { WampError } from "../message/wamp_error.ts";
 import { Payload } from "../serialization/payload.ts";
@@ -114,6 +115,7 @@ export class RouterClient implements Receiver {
     const [, realmName, details] = hello;
     const realm = this.#router.realmOf(realmName);
     if (realm === undefined) {
+      if (!isUri(realmName)) throw invalidUri(realmName, "realm");
       throw new WampError(errors.noSuchRealm, `there is no realm ${shown(realmName)}`);
     }
     const roles = details["roles"];

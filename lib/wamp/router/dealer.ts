@@ -181,8 +181,10 @@ export class Dealer {
     for (const registration of this.registrations.matches(procedure)) {
       const callee = registration.choose(caller.isLink);
       if (callee === undefined) continue;
+      // What cannot be encoded ends the caller's session here, before anything is noted.
+      payload.encodedFor(callee.connection.lane.serializer);
       return this.#invoke(
-        new PendingCall(caller, request, callee, options),
+        new PendingCall(caller, request, callee, options, registration.timers.has(callee)),
         registration,
         procedure,
         payload,
@@ -217,11 +219,8 @@ export class Dealer {
       this.#counters.invocationsToLinks++;
     }
     if (call.wantsProgress) details["receive_progress"] = true;
-    const isTimedByCallee = registration.timers.has(callee);
-    if (isTimedByCallee && call.timeoutMs > 0) details["timeout"] = call.timeoutMs;
+    if (call.isTimedByCallee && call.timeoutMs > 0) details["timeout"] = call.timeoutMs;
     const head = [codes.invocation, call.invocation, registration.id, details];
-    // What cannot be encoded ends the caller's session here, before anything is noted.
-    payload.encodedFor(callee.connection.lane.serializer);
     call.begin();
     if (!callee.send(head, payload)) {
       this.#counters.tooLong++;
@@ -230,13 +229,13 @@ export class Dealer {
         errors.payloadSizeExceeded,
         "the arguments are longer than the callee takes",
       );
-    } else if (!isTimedByCallee) {
+    } else {
       this.#limitTime(call);
     }
   }
 
   #limitTime(call: PendingCall): void {
-    if (call.timeoutMs <= 0) return;
+    if (call.timeoutMs <= 0 || call.isTimedByCallee) return;
     call.setTimer(Math.min(call.timeoutMs, longestTimeoutMs), () => {
       call.interrupt("killnowait");
       this.#fail(call, errors.timeout, `the call has taken longer than ${call.timeoutMs} ms`);
@@ -256,9 +255,22 @@ export class Dealer {
     this.#fail(call, errors.canceled, "the caller has canceled the call");
   }
 
-  /** YIELD of a callee. An invocation that is over already is no error. */
-  yield(session: Session, request: number, options: Dict, payload: Payload): void {
+  /**
+   * What a callee answers. An invocation that is over already is no error: it may have been canceled.
+   *
+   * @throws {ProtocolViolation} there has never been such an invocation.
+   */
+  #invocation(session: Session, request: number): PendingCall | undefined {
     const call = session.invocations.get(request);
+    if (call === undefined && !session.hasRequested(request)) {
+      throw new ProtocolViolation(`an answer came to the invocation ${request}, which never was`);
+    }
+    return call;
+  }
+
+  /** YIELD of a callee. */
+  yield(session: Session, request: number, options: Dict, payload: Payload): void {
+    const call = this.#invocation(session, request);
     if (call === undefined) return;
     const isProgress = options["progress"] === true;
     if (isProgress && !call.wantsProgress) {
@@ -274,7 +286,7 @@ export class Dealer {
 
   /** ERROR of a callee. */
   error(session: Session, request: number, details: Dict, uri: string, payload: Payload): void {
-    const call = session.invocations.get(request);
+    const call = this.#invocation(session, request);
     if (call === undefined) return;
     call.end();
     this.#counters.callErrors++;

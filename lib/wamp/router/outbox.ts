@@ -63,7 +63,9 @@ export class Outbox {
     except: Connection | undefined,
     isForwarded: boolean,
   ): void {
+    const size = group.size - (except !== undefined && group.has(except) ? 1 : 0);
     const count = group.publish(message, except);
+    this.#counters.tooLong += size - count;
     if (isForwarded) this.#counters.eventsForwarded += count;
     else this.#counters.eventsLocal += count;
   }

@@ -16,11 +16,19 @@ export class PendingCall {
   readonly wantsProgress: boolean;
   /** 0: none. With progressive results it holds for the time until each. */
   readonly timeoutMs: number;
+  /** Whether the callee sees to the time limit itself. */
+  readonly isTimedByCallee: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isInterrupted = false;
 
   /** @throws {ProtocolViolation} the options of the call cannot be. */
-  constructor(caller: Caller, request: number, callee: Session, options: Dict) {
+  constructor(
+    caller: Caller,
+    request: number,
+    callee: Session,
+    options: Dict,
+    isTimedByCallee: boolean,
+  ) {
     const timeoutMs = options["timeout"] ?? 0;
     if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
       throw new ProtocolViolation(`${shown(timeoutMs)} is no timeout of CALL`);
@@ -34,6 +42,7 @@ export class PendingCall {
     this.wantsProgress = options["receive_progress"] === true &&
       callee.has("callee", "progressive_call_results");
     this.timeoutMs = timeoutMs;
+    this.isTimedByCallee = isTimedByCallee;
   }
 
   begin(): void {

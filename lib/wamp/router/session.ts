@@ -96,6 +96,11 @@ export class Session implements Caller {
     return ++this.#lastRequest;
   }
 
+  /** Whether the router has made such a request; its answer may have come already. */
+  hasRequested(request: number): boolean {
+    return request >= 1 && request <= this.#lastRequest;
+  }
+
   send(head: readonly unknown[], payload: Payload): boolean {
     const { connection } = this;
     return connection.send(connection.lane.serializer.join(head, payload));

@@ -1,5 +1,6 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
+import { cbor } from "../../../lib/wamp/serialization/cbor.ts";
 import { until, withRouter } from "./local_router.ts";
 import { RawClient } from "./raw_client.ts";
 
@@ -43,6 +44,10 @@ test("a call goes to the most exact registration", async () => {
     assert.equal(uriOf(await caller.ask([48, 20, {}, "a2.b2"])), "wamp.error.no_such_procedure");
     assert.equal(uriOf(await caller.ask([48, 21, {}, "a..b"])), "wamp.error.invalid_uri");
     assert.equal(uriOf(await caller.ask([64, 22, {}, "wamp.x"])), "wamp.error.invalid_uri");
+    assert.equal(
+      uriOf(await caller.ask([64, 24, { match: "prefix" }, "wamp"])),
+      "wamp.error.invalid_uri",
+    );
     assert.equal(
       uriOf(await caller.ask([64, 23, {}, "a1.b2.c3.d4.e55"])),
       "wamp.error.procedure_already_exists",
@@ -146,6 +151,61 @@ test("a call that takes longer than its timeout fails", async () => {
     const realm = router.realmOf("realm1")!;
     for (const { calls, invocations } of realm.sessions.values()) {
       assert.equal(calls.size + invocations.size, 0);
+    }
+    callee.close();
+    caller.close();
+  });
+});
+
+test("a callee that sees to time limits itself does, also with progressive results", async () => {
+  await withRouter(async ({ ws }) => {
+    const features = { call_timeout: true, call_canceling: true, progressive_call_results: true };
+    const [callee, caller] = [
+      await RawClient.join(ws, { roles: { callee: { features } } }),
+      await RawClient.join(ws),
+    ];
+    await callee.ask([64, 1, { forward_timeout: true }, "com.slow"]);
+    caller.send([48, 1, { timeout: 20, receive_progress: true }, "com.slow"]);
+    const [, request, , details] = await callee.next();
+    assert.deepEqual(details, { receive_progress: true, timeout: 20 });
+    callee.send([70, request, { progress: true }, [1]]);
+    assert.deepEqual(await caller.next(), [50, 1, { progress: true }, [1]]);
+    await Bun.sleep(60);
+    callee.send([70, request, {}, [2]]);
+    assert.deepEqual(await caller.next(), [50, 1, {}, [2]]);
+    callee.close();
+    caller.close();
+  });
+});
+
+test("invocations are numbered one after the other, and no other one is answered", async () => {
+  await withRouter(async ({ ws }) => {
+    const [callee, caller, reader] = [
+      await RawClient.join(ws),
+      await RawClient.join(ws),
+      await RawClient.join(ws, {}, cbor),
+    ];
+    await callee.ask([64, 1, {}, "com.proc"]);
+    const numbers: unknown[] = [];
+    for (let request = 1; request <= 3; request++) {
+      // A call that cannot be encoded for the callee takes no number.
+      if (request === 2) {
+        const call = Buffer.from(cbor.encode([48, 1, {}, "com.proc"]) as Uint8Array);
+        call[0]!++;
+        reader.socket.send(new Uint8Array([...call, 0x81, 0xc0, 0x61, 0x78]));
+        assert.equal((await reader.next())[0], 3);
+      }
+      caller.send([48, request, {}, "com.proc"]);
+      const [, invocation] = await callee.next();
+      numbers.push(invocation);
+      callee.send([70, invocation, {}], [70, invocation, {}]);
+      assert.deepEqual(await caller.next(), [50, request, {}]);
+    }
+    assert.deepEqual(numbers, [1, 2, 3]);
+    for (const answer of [[70, 4, {}], [8, 68, 4, {}, "com.error"]]) {
+      const other = await RawClient.join(ws);
+      const [code, , reason] = await other.ask(answer);
+      assert.deepEqual([code, reason], [3, "wamp.error.protocol_violation"]);
     }
     callee.close();
     caller.close();

@@ -136,6 +136,43 @@ test("a message that is too long ends its connection", async () => {
   );
 });
 
+test("an event longer than what a rawsocket takes is counted, and not sent to it", async () => {
+  await withRouter(async ({ ws, rs, router }) => {
+    const port = Number(new URL(rs.replace("rs:", "http:")).port);
+    let heard = "";
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        data(_socket, data) {
+          heard += data.toString("latin1");
+        },
+      },
+    });
+    const frame = (message: unknown[]) => {
+      const text = JSON.stringify(message);
+      return Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
+    };
+    // It takes messages of 1024 bytes, in JSON; WELCOME has some 900.
+    socket.write(new Uint8Array([0x7f, 0x11, 0, 0]));
+    socket.write(frame([1, "realm1", { roles: { subscriber: {} } }]));
+    socket.write(frame([32, 1, {}, "com.example.a"]));
+    await until(() => heard.includes("[33,1,"));
+    const publisher = await RawClient.join(ws);
+    const publish = (request: number, text: string) =>
+      publisher.ask([16, request, { acknowledge: true }, "com.example.a", [text]]);
+    await publish(1, "short");
+    await publish(2, "x".repeat(2000));
+    await publish(3, "also short");
+    await until(() => heard.includes("also short"));
+    assert.ok(heard.includes("short") && !heard.includes("xxx"));
+    const { eventsLocal, tooLong } = router.counters;
+    assert.deepEqual([eventsLocal, tooLong], [2, 1]);
+    publisher.close();
+    socket.end();
+  });
+});
+
 test("rawsocket answers a handshake that it cannot take with the error's number", async () => {
   await withRouter(async ({ rs }) => {
     const port = Number(new URL(rs.replace("rs:", "http:")).port);

@@ -54,6 +54,7 @@ testOverEach("ABORT says why there is no session", async (withRouter) => {
   await withRouter(async ({ ws, router }) => {
     const refused: readonly (readonly [readonly unknown[], string])[] = [
       [[1, "realm2", { roles: {} }], "wamp.error.no_such_realm"],
+      [[1, "realm 1", { roles: {} }], "wamp.error.invalid_uri"],
       [[1, "realm1", {}], "wamp.error.protocol_violation"],
       [[1, "realm1", { roles: { caller: 1 } }], "wamp.error.protocol_violation"],
       [[1, "realm1", { roles: {}, authmethods: ["ticket"] }], "wamp.error.no_matching_auth_method"],
