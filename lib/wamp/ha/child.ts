@@ -23,6 +23,8 @@ export class Child {
   readonly gone: Promise<void>;
   readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   #said = "";
+  /** This process has told it to end. */
+  #isTold = false;
 
   /** @throws {HostLimitError} it cannot be started. */
   constructor(name: string, command: readonly string[]) {
@@ -59,7 +61,16 @@ export class Child {
   }
 
   signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {
-    if (!this.hasEnded) this.#child.kill(name);
+    if (this.hasEnded) return;
+    if (name === "SIGKILL" || name === "SIGTERM") this.#isTold = true;
+    this.#child.kill(name);
+  }
+
+  /** Calls `ended` should it end without having been told to. */
+  watch(ended: (child: Child) => void): void {
+    void this.gone.then(() => {
+      if (!this.#isTold) ended(this);
+    });
   }
 
   /** Ends it: in order if it does that in time, at once otherwise. */

@@ -13,6 +13,8 @@ export interface ClusterSettings {
   readonly folder: string;
   /** Pairs of nodes whose links can be cut. */
   readonly cuttable: readonly (readonly [number, number])[];
+  /** A router has ended by itself. */
+  ended(child: Child): void;
 }
 
 export type NodeState = "up" | "down" | "frozen";
@@ -89,6 +91,7 @@ export class Cluster {
       node.child!.signal("SIGCONT");
     } else {
       node.child = new Child(node.name, this.#command(node));
+      node.child.watch((child) => this.#settings.ended(child));
     }
     node.state = "up";
   }

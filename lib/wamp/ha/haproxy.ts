@@ -38,12 +38,16 @@ export class Haproxy {
     }
   }
 
-  /** @throws {HostLimitError} it does not start. */
-  async start(signal: AbortSignal): Promise<void> {
+  /**
+   * @param ended called should it end by itself.
+   * @throws {HostLimitError} it does not start.
+   */
+  async start(signal: AbortSignal, ended: (child: Child) => void): Promise<void> {
     const child = this.#child = new Child("HAProxy", [
       this.#program,
       ...["-db", "-f", this.configFile],
     ]);
+    child.watch(ended);
     await waitFor("the start of HAProxy", startLimitMs, [child], signal, async () => {
       const states = await this.states();
       return this.#settings.nodes.every(({ name }) => states.get(name) === "UP");

@@ -7,6 +7,7 @@ import type { CommandLine } from "../../options/command_line.ts";
 import type { Io } from "../../report/io.ts";
 import { openOutput } from "../../report/output.ts";
 import { evaluate, type Expectation, parseExpectationOf } from "../../stats/expectations.ts";
+import { formatElapsed } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
 import { payloadHeadBytes } from "../probe/payload_maker.ts";
 import { type ProbePlan, procedureOf } from "../probe/plan.ts";
@@ -53,12 +54,18 @@ export async function run(
   const json = settings.jsonFile === undefined ? undefined : openOutput(settings.jsonFile, io);
   const folder = folderOf(settings);
   const started: { stop(): unknown }[] = [];
+  let trial: Trial | undefined;
+  const ended = (child: Child) => {
+    note(`${child.name} has ended by itself: ${child.lastLine}`);
+    trial?.ended(child);
+  };
   try {
     const cluster = new Cluster({
       nodes: settings.nodes,
       realm: settings.realm,
       firstPort: settings.firstPort ?? 0,
       folder,
+      ended,
       cuttable: scenario.steps.flatMap(({ action, nodes }) =>
         action === "cut-link" ? [[nodes[0]!, nodes[1]!] as const] : []
       ),
@@ -72,13 +79,13 @@ export async function run(
     }
     note(`starting ${settings.nodes} routers`);
     await cluster.start(signal);
-    await haproxy?.start(signal);
+    await haproxy?.start(signal, ended);
     if (haproxy === undefined) await awaitBalancer(url, cluster, signal);
-    if (settings.calls) started.push(await startBackend(settings, cluster, signal));
+    if (settings.calls) started.push(await startBackend(settings, cluster, signal, ended));
     note(`all are up; probe through ${url.text}`);
 
     const plan = planOf(settings, url, scenario);
-    const trial = new Trial(plan, commandLine, scenario, cluster, haproxy, note);
+    trial = new Trial(plan, commandLine, scenario, cluster, haproxy, note);
     const stats = await trial.prepare(io);
     if (stats !== undefined) started.push(stats);
     started.push(trial);
@@ -167,6 +174,7 @@ async function startBackend(
   settings: HaSettings,
   cluster: Cluster,
   signal: AbortSignal,
+  ended: (child: Child) => void,
 ): Promise<{ stop(): Promise<void> }> {
   const urls = cluster.nodes.flatMap(({ rsPort }) => ["--url", `rs://${host}:${rsPort}`]);
   const child = new Child(
@@ -177,6 +185,7 @@ async function startBackend(
       ...urls,
     ),
   );
+  child.watch(ended);
   try {
     await waitFor(
       "the registration of the procedures",
@@ -226,9 +235,13 @@ function judged(
   const results = expectations.map((expectation) => evaluate(expectation, snapshot));
   const failed = results.filter(({ passed }) => !passed);
   const missed = failed.map(({ expectation, measured }) => `${expectation}: ${measured}.`);
+  const lost = snapshot.ends.map(({ name, atMs, lastLine }) =>
+    `${name} ended by itself after ${formatElapsed(atMs)}${lastLine === "" ? "" : `: ${lastLine}`}.`
+  );
+  const ownKind = own.kind === "ok" && lost.length > 0 ? "invalid" : own.kind;
   const verdict: Verdict = {
-    kind: own.kind === "ok" && failed.length > 0 ? "expectation-failed" : own.kind,
-    reasons: [...missed, ...own.reasons],
+    kind: ownKind === "ok" && failed.length > 0 ? "expectation-failed" : ownKind,
+    reasons: [...lost, ...missed, ...own.reasons],
     expectations: results,
   };
   return { ...snapshot, probe: { ...probe, verdict } };

@@ -47,6 +47,15 @@ export interface AxisSecond {
   readonly steps: readonly string[];
 }
 
+/** A router, the balancer or the backend, which has ended by itself. */
+export interface ProgramEnd {
+  readonly name: string;
+  /** Milliseconds after the beginning of the measured phase; 0 before it. */
+  readonly atMs: number;
+  /** The last line that it wrote. */
+  readonly lastLine: string;
+}
+
 /** Everything about a test of high availability. */
 export interface HaSnapshot {
   readonly role: "wamp-ha";
@@ -56,6 +65,7 @@ export interface HaSnapshot {
   readonly configFile: string | undefined;
   readonly steps: readonly StepReport[];
   readonly axis: readonly AxisSecond[];
+  readonly ends: readonly ProgramEnd[];
   readonly probe: ProbeSnapshot;
 }
 

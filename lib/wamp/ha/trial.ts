@@ -2,17 +2,19 @@ import type { CommandLine } from "../../options/command_line.ts";
 import { serveStats } from "../../report/http.ts";
 import type { Io } from "../../report/io.ts";
 import { identityOf } from "../../report/run_identity.ts";
+import { nowNs } from "../../stats/clock.ts";
 import type { ServerSpread } from "../../stats/outage.ts";
 import type { ProbePlan } from "../probe/plan.ts";
 import { probeView } from "../probe/probe_view.ts";
 import { lostOf, type ProbeHistograms, type ProbeSnapshot } from "../probe/snapshot.ts";
 import { SoloProbe } from "../probe/solo_probe.ts";
+import type { Child } from "./child.ts";
 import type { Cluster } from "./cluster.ts";
 import { Conductor } from "./conductor.ts";
 import type { Haproxy } from "./haproxy.ts";
 import type { HaSettings } from "./options.ts";
 import type { Scenario } from "./scenario.ts";
-import type { AxisSecond, HaSnapshot } from "./snapshot.ts";
+import type { AxisSecond, HaSnapshot, ProgramEnd } from "./snapshot.ts";
 import { StepLog } from "./step_log.ts";
 
 /** The probe's run with the steps in it. */
@@ -24,6 +26,8 @@ export class Trial {
   readonly #balancer: Haproxy | undefined;
   readonly #note: (line: string) => void;
   readonly #axis: AxisSecond[] = [];
+  readonly #ends: ProgramEnd[] = [];
+  #beginNs = NaN;
   readonly #log: StepLog;
   #probe!: SoloProbe;
   #conductor!: Conductor;
@@ -91,7 +95,14 @@ export class Trial {
     this.#conductor.stop();
   }
 
+  /** A program that should run has ended by itself: what follows is not due to the steps alone. */
+  ended({ name, lastLine }: Child): void {
+    const sinceMs = (nowNs() - this.#beginNs) / 1e6;
+    this.#ends.push({ name, atMs: Number.isNaN(sinceMs) ? 0 : sinceMs, lastLine });
+  }
+
   #begin(atNs: number): void {
+    this.#beginNs = atNs;
     this.#last = this.#probe.snapshot();
     this.#conductor.begin(atNs);
   }
@@ -149,6 +160,7 @@ export class Trial {
       configFile,
       steps: this.#log.reports((from, to) => book.lostBetween(totals, from, to)),
       axis: this.#axis,
+      ends: this.#ends,
       probe: { ...probe, nodes: this.#withAllNodes(probe.nodes) },
     };
   }

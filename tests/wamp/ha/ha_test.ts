@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { testWith } from "../../programs.ts";
+import { until } from "../router/local_router.ts";
 import { testAvailability } from "./ha_run.ts";
 
 testWith(["haproxy"])(
@@ -35,3 +37,40 @@ testWith(["haproxy"])("wamp ha ends what it started when it is interrupted", asy
   const { exitCode } = await testAvailability(changes, "30s kill node2\n", stop.signal);
   assert.equal(exitCode, 130);
 }, 30_000);
+
+/** A process that this one started and that has all these words in its command line. */
+function childWith(...words: readonly string[]): number | undefined {
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      return ""; // it has ended
+    }
+  };
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const found = pids.find((pid) => {
+    const parent = / \S (\d+)/.exec(read(`/proc/${pid}/stat`).replace(/^.*\)/, ""))?.[1];
+    const command = read(`/proc/${pid}/cmdline`).split("\0");
+    return parent === String(process.pid) && words.every((word) => command.includes(word));
+  });
+  return found === undefined ? undefined : Number(found);
+}
+
+testWith(["haproxy"])(
+  "wamp ha tells of a router that ended by itself, and proves nothing",
+  async () => {
+    const killing = (async () => {
+      await until(() => childWith("-db") !== undefined, 20_000);
+      await Bun.sleep(1_000);
+      process.kill(childWith("router", "node2")!, "SIGKILL");
+    })();
+    const settings = { nodes: 2, connections: 4, calls: false };
+    const { exitCode, snapshot } = await testAvailability(settings, "500ms rebalance\n3s end\n");
+    await killing;
+    assert.deepEqual(snapshot.ends.map(({ name }) => name), ["node2"]);
+    const { kind, reasons } = snapshot.probe.verdict!;
+    assert.deepEqual([kind, exitCode], ["invalid", 3]);
+    assert.match(reasons[0]!, /^node2 ended by itself after /);
+  },
+  40_000,
+);

@@ -40,7 +40,10 @@ testWith(["haproxy"])(
       const servers = [serve(first), serve(second)];
       const haproxy = new Haproxy(folder, settings(port, [first, second], folder), "haproxy");
       try {
-        await haproxy.start(new AbortController().signal);
+        await haproxy.start(
+          new AbortController().signal,
+          ({ name }) => assert.fail(`${name} ended`),
+        );
         assert.deepEqual([...await haproxy.states()].slice(0, 2), [["node1", "UP"], [
           "node2",
           "UP",
