@@ -84,7 +84,12 @@ async function serveMetrics(
   address: { readonly hostname: string; readonly port: number },
 ): Promise<void> {
   try {
-    serveStats({ ...address, isExact: true, view: nodeView(node, new SystemMonitor()) });
+    serveStats({
+      ...address,
+      isExact: true,
+      option: "--metric-port",
+      view: nodeView(node, new SystemMonitor()),
+    });
   } catch (error) {
     await node.stop();
     throw error;

@@ -185,5 +185,10 @@ test("run() ends all where one cannot start, and says why", async () => {
     assert.match(error.message, /^node 1 did not start: .*port/);
     return true;
   });
+  await assert.rejects(runLocal({ numNodes: 2, firstMetricPort: port! }), (error) => {
+    assert.ok(error instanceof HostLimitError);
+    assert.match(error.message, /^node 1 did not start: .* in use; .*--metric-port$/);
+    return true;
+  });
   assert.deepEqual(childrenOf(process.pid), []);
 }, 30_000);
