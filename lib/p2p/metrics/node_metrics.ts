@@ -1,5 +1,4 @@
-import { Exposition, type Labels, type Sample } from "../../report/exposition.ts";
-import type { Histogram } from "../../stats/histogram.ts";
+import { Exposition } from "../../report/exposition.ts";
 import { throughputOf } from "../explore_plan.ts";
 import { dropReasons, networkEventTypes } from "../network/network.ts";
 import {
@@ -7,10 +6,13 @@ import {
   nodePhases,
   type NodeSnapshot,
   refusalReasons,
-  type SenderCounts,
   sumOverSenders,
   totalRefused,
 } from "../snapshot.ts";
+import { durations } from "./duration_metrics.ts";
+import { clocks, senders } from "./peer_metrics.ts";
+import { one } from "./samples.ts";
+import { system } from "./system_metrics.ts";
 import type { SystemFigures } from "./system_monitor.ts";
 
 /** All that `/metrics` of a node shows. */
@@ -20,9 +22,6 @@ export interface NodeFigures {
   readonly windows: NodeHistograms;
   readonly system: SystemFigures;
 }
-
-/** The quantiles of every summary: those that the exporter of Apollo's benchmark has. */
-const quantiles = [0, 0.5, 0.9, 0.95, 0.99, 0.999, 1];
 
 /**
  * A node in the text format of Prometheus, under the names of Apollo's broadcast benchmark, so that
@@ -35,7 +34,7 @@ export function nodeMetricsText(figures: NodeFigures): string {
   broadcasts(text, snapshot);
   receptions(text, snapshot);
   network(text, snapshot);
-  durations(text, figures);
+  durations(text, snapshot.histograms, figures.windows);
   senders(text, snapshot);
   clocks(text, snapshot);
   system(text, figures.system);
@@ -176,203 +175,6 @@ function network(text: Exposition, { peers, events, resets }: NodeSnapshot): voi
   );
 }
 
-function durations(text: Exposition, { snapshot, windows }: NodeFigures): void {
-  const named: readonly [name: string, key: keyof NodeHistograms, help: string][] = [
-    [
-      "broadcast_message_send_delay",
-      "sendDelay",
-      "From the intended time of a message to its hand-over to the sockets of all peers",
-    ],
-    [
-      "broadcast_message_lateness",
-      "lateness",
-      "From the intended time of a message until the broadcaster picked it up",
-    ],
-    [
-      "receive_message_delay",
-      "delivery",
-      "From the intended time of a message, by its sender's clock, to its first arrival",
-    ],
-    [
-      "receive_message_negative_delay",
-      "negativeDelivery",
-      "The same where clocks differ so much that it is negative, without its sign",
-    ],
-    [
-      "receive_message_corrected_delay",
-      "correctedDelivery",
-      "Delays of both kinds plus the estimated offset of the sender's clock, 0 where still negative",
-    ],
-    ["ping_latency", "ping", "Round trips of pings"],
-  ];
-  for (const [name, key, help] of named) {
-    const all = snapshot.histograms[key];
-    text.summary(`${name}_seconds`, `${help}, of the last minute`, [{
-      labels: {},
-      quantiles: windowQuantiles(windows[key]),
-      sum: all.sumNs / 1e9,
-      count: all.count,
-    }]);
-    text.histogram(`${name}_distribution_seconds`, `${help}, since the start`, all);
-  }
-}
-
-function windowQuantiles(window: Histogram): [quantile: number, seconds: number][] {
-  const valuesNs = window.percentilesNs(quantiles.map((quantile) => quantile * 100));
-  return quantiles.map((quantile, index) => [quantile, valuesNs[index]! / 1e9]);
-}
-
-/** By sender id, for all other nodes of the network. */
-function senders(text: Exposition, snapshot: NodeSnapshot): void {
-  const known = new Map(snapshot.senders.map((counts) => [counts.sender, counts]));
-  const each = (value: (counts: SenderCounts) => number, absent: number): Sample[] =>
-    othersOf(snapshot).map((id) => {
-      const counts = known.get(id);
-      return [{ sender: String(id) }, counts === undefined ? absent : value(counts)];
-    });
-  text.counter(
-    "receive_message_unique_total",
-    "First arrivals of messages, by sender",
-    each(({ received }) => received, 0),
-  );
-  text.counter(
-    "receive_message_duplicates_total",
-    "Further arrivals of messages, by sender, without those that gossipsub removed",
-    each(({ duplicates }) => duplicates, 0),
-  );
-  text.counter(
-    "receive_message_out_of_order_total",
-    "First arrivals after a message with a higher index, by sender",
-    each(({ outOfOrder }) => outOfOrder, 0),
-  );
-  text.counter(
-    "receive_message_unclassified_total",
-    "Arrivals so far behind that nobody knows whether they came before, by sender",
-    each(({ unclassified }) => unclassified, 0),
-  );
-  text.gauge(
-    "receive_message_missing",
-    "Messages missing in the range of indices seen, by sender",
-    each(({ pending }) => pending, 0),
-  );
-  text.gauge(
-    "receive_message_gaps",
-    "Holes in the range of indices seen, by sender",
-    each(({ gaps }) => gaps, 0),
-  );
-  text.gauge(
-    "receive_message_reach_ratio",
-    "Share of the messages in the ranges of indices seen that reached this node, by sender",
-    each(reachOf, NaN),
-  );
-  text.counter(
-    "sender_restarts_total",
-    "Times that a sender began its indices anew, by sender",
-    each(({ restarts }) => restarts, 0),
-  );
-}
-
-function reachOf({ received, pending, abandoned }: SenderCounts): number {
-  const known = received + pending + abandoned;
-  return known === 0 ? NaN : received / known;
-}
-
-function clocks(text: Exposition, snapshot: NodeSnapshot): void {
-  const { clockOffsets, clockSteps } = snapshot;
-  const byPeer = new Map(clockOffsets.map((offset) => [offset.peer, offset]));
-  const each = (key: "offsetNs" | "boundNs"): Sample[] =>
-    othersOf(snapshot).map((id) => [
-      { peer: String(id) },
-      (byPeer.get(id)?.[key] ?? NaN) / 1e9,
-    ]);
-  const furthest = clockOffsets.reduce(
-    (most, { offsetNs }) =>
-      Number.isNaN(most) || Math.abs(offsetNs) > Math.abs(most) ? offsetNs : most,
-    NaN,
-  );
-  text.gauge(
-    "receive_message_clock_skew_seconds",
-    "Clock of the peer that differs most, minus this clock",
-    one(furthest / 1e9),
-  );
-  text.gauge(
-    "peer_clock_offset_seconds",
-    "Clock of the peer minus this clock, as estimated",
-    each("offsetNs"),
-  );
-  text.gauge(
-    "peer_clock_offset_bound_seconds",
-    "How far the estimate can be off in either direction",
-    each("boundNs"),
-  );
-  text.counter(
-    "clock_steps_total",
-    "Steps of this host's real-time clock",
-    one(clockSteps.count),
-  );
-}
-
-function system(text: Exposition, figures: SystemFigures): void {
-  const { networkBytes, networkBytesCurrent } = figures;
-  const gauge = (name: string, help: string, value: number) => text.gauge(name, help, one(value));
-  const counter = (name: string, help: string, value: number) =>
-    text.counter(name, help, one(value));
-  gauge(
-    "system_process_cpu_usage_percent",
-    "CPU of this process in the last second; 100 is one core",
-    figures.processCpuPercent,
-  );
-  gauge(
-    "system_process_memory_usage_bytes",
-    "Resident memory of this process",
-    figures.processMemoryBytes,
-  );
-  gauge(
-    "system_process_virtual_memory_usage_bytes",
-    "Address space of this process",
-    figures.processVirtualMemoryBytes,
-  );
-  gauge("system_total_memory_bytes", "Memory of the host", figures.totalMemoryBytes);
-  gauge(
-    "system_available_memory_bytes",
-    "Memory that can be used without swapping",
-    figures.availableMemoryBytes,
-  );
-  gauge("system_used_memory_bytes", "Memory that is not available", figures.usedMemoryBytes);
-  gauge("system_cpu_count", "Logical CPUs of the host", figures.cpuCount);
-  counter(
-    "system_network_bytes_sent_total",
-    "Sent by all interfaces but loopback and ifb, since they came up",
-    networkBytes.sent,
-  );
-  counter(
-    "system_network_bytes_received_total",
-    "Received by all interfaces but loopback and ifb, since they came up",
-    networkBytes.received,
-  );
-  gauge(
-    "system_network_bytes_sent_current",
-    "Of those, in the last second",
-    networkBytesCurrent.sent,
-  );
-  gauge(
-    "system_network_bytes_received_current",
-    "Of those, in the last second",
-    networkBytesCurrent.received,
-  );
-  counter("system_tcp_segments_out", "TCP segments sent by the host", figures.tcpSegmentsOut);
-  counter(
-    "system_tcp_segments_retrans",
-    "TCP segments sent again by the host",
-    figures.tcpSegmentsRetransmitted,
-  );
-  gauge(
-    "system_tcp_retransmit_rate_percent",
-    "TCP segments sent again per hundred sent, in the last second",
-    figures.tcpRetransmitPercent,
-  );
-}
-
 function about(text: Exposition, snapshot: NodeSnapshot): void {
   const { run, nodeId, numNodes, protocol, mode, peerId } = snapshot;
   text.gauge("holdfast_p2p_info", "What runs; always 1", [[{
@@ -393,15 +195,4 @@ function about(text: Exposition, snapshot: NodeSnapshot): void {
     "Time since the start of the node",
     one(snapshot.elapsedMs / 1000),
   );
-}
-
-/** The ids of all other nodes. */
-function othersOf({ nodeId, numNodes }: NodeSnapshot): number[] {
-  return Array.from({ length: numNodes }, (_, id) => id).filter((id) => id !== nodeId);
-}
-
-const noLabels: Labels = {};
-
-function one(value: number): Sample[] {
-  return [[noLabels, value]];
 }
