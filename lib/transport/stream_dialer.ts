@@ -1,5 +1,6 @@
 import type { Failure } from "../stats/failure.ts";
 import { fdCeiling, isOutOfFds } from "./descriptors.ts";
+import { HeldSources } from "./held_sources.ts";
 import { codeOf, kindOfError, NativeFailures } from "./native_failure.ts";
 import { hostPort } from "./resolve.ts";
 import { bindFailure, maxSourceTries } from "./source_failure.ts";
@@ -54,10 +55,8 @@ export class StreamDialer extends StreamConnections implements Dialer {
   readonly #generations: Uint32Array;
   /** Index of the address that an attempt is for. */
   readonly #attempts: Uint8Array;
-  /** The source pair that a connection has, -1 without one; empty where the kernel chooses. */
-  readonly #pairs: Float64Array;
-  /** Those of connects that were given up, by what their sockets have as `data`. */
-  readonly #abandonedPairs = new Map<number, number>();
+  /** Undefined where the kernel chooses. */
+  readonly #held: HeldSources | undefined;
   /** Connects in progress that were given up, each with a descriptor; and how many there may be. */
   #abandoned = 0;
   readonly #mostAbandoned: number;
@@ -85,7 +84,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
     this.#generations = new Uint32Array(settings.capacity);
     this.#mostAbandoned = fdCeiling() - settings.capacity;
     this.#attempts = new Uint8Array(settings.capacity);
-    this.#pairs = new Float64Array(this.#sources === undefined ? 0 : settings.capacity).fill(-1);
+    this.#held = settings.sources && new HeldSources(settings.sources, settings.capacity);
     this.#connectFailures = target.addresses.map((address) =>
       new NativeFailures(`connect ${where(address)}`)
     );
@@ -172,7 +171,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
       options.localPort = sources.port;
       const error = this.#tryConnect();
       if (error === undefined) {
-        this.#pairs[id] = pair;
+        this.#held!.hold(id, pair);
         return;
       }
       sources.release(pair);
@@ -183,22 +182,6 @@ export class StreamDialer extends StreamConnections implements Dialer {
       if (isTaken && tries < maxSourceTries) continue;
       return this.#failed(id, this.#immediateFailure(error, failures, ` from ${address},`));
     }
-  }
-
-  /** The socket of this connection is gone. */
-  #releasePair(id: number): void {
-    const pair = this.#pairs[id];
-    if (pair === undefined || pair < 0) return;
-    this.#pairs[id] = -1;
-    this.#sources!.release(pair);
-  }
-
-  /** The socket of a connect that was given up is gone. */
-  #releaseAbandoned(attempt: number): void {
-    const pair = this.#abandonedPairs.get(attempt);
-    if (pair === undefined) return;
-    this.#abandonedPairs.delete(attempt);
-    this.#sources!.release(pair);
   }
 
   /** @returns what went wrong before anything was sent. */
@@ -242,9 +225,9 @@ export class StreamDialer extends StreamConnections implements Dialer {
     const id = this.#current(socket.data);
     if (id < 0) {
       if (socket.data >= 0) this.#abandoned--;
-      return this.#releaseAbandoned(socket.data);
+      return this.#held?.releaseAbandoned(socket.data);
     }
-    this.#releasePair(id);
+    this.#held?.release(id);
     this.#failed(id, this.#connectFailures[this.#attempts[id]!]!.of(error, "refused"));
   }
 
@@ -274,7 +257,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
       if (attempt >= 0) this.#abandoned--;
       socket.data = -1;
       socket.terminate();
-      this.#releaseAbandoned(attempt);
+      this.#held?.releaseAbandoned(attempt);
       return;
     }
     socket.data = id;
@@ -322,7 +305,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
   }
 
   protected release(id: number): void {
-    this.#releasePair(id);
+    this.#held?.release(id);
   }
 
   /**
@@ -331,11 +314,7 @@ export class StreamDialer extends StreamConnections implements Dialer {
    */
   protected terminateUnopened(id: number): void {
     if (this.states[id] !== isConnecting) return;
-    const pair = this.#pairs[id];
-    if (pair !== undefined && pair >= 0) {
-      this.#abandonedPairs.set(this.#attemptOf(id), pair);
-      this.#pairs[id] = -1;
-    }
+    this.#held?.abandon(id, this.#attemptOf(id));
     this.#generations[id]!++;
     this.#abandoned++;
     this.states[id] = 0;
