@@ -1,117 +1,18 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { HostLimitError, UsageError } from "../../lib/errors.ts";
 import { hasLibc } from "../../lib/host/libc.ts";
-import type { Failure } from "../../lib/stats/failure.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../../lib/transport/endpoint.ts";
-import type { Listener, ListenSettings } from "../../lib/transport/transport.ts";
+import { type Endpoint, parseEndpoint } from "../../lib/transport/endpoint.ts";
+import type { Listener } from "../../lib/transport/transport.ts";
 import { ws, wss } from "../../lib/transport/websocket.ts";
 import { raiseBacklog } from "../../lib/transport/websocket_backlog.ts";
 import { dialSettings, EchoRecorder, listenSettings, Recorder, until } from "./recorder.ts";
-import { frame, readFrames } from "./websocket_reference.ts";
+import { ListenerFixture, request } from "./websocket_fixture.ts";
+import { frame } from "./websocket_reference.ts";
 
-const anyPort = parseEndpoint("ws://127.0.0.1:0");
 const key = [9, 8, 7, 6] as const;
-const request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-/** A listener, and clients of plain sockets and of Bun's own WebSocket for it. */
-class Fixture implements AsyncDisposable {
-  readonly #clients: { close(): void }[] = [];
-
-  private constructor(
-    readonly server: Recorder,
-    readonly listener: Listener,
-    readonly refusals: Failure[],
-  ) {}
-
-  static async start(
-    own: Partial<ListenSettings> = {},
-    server: Recorder = new EchoRecorder(),
-  ): Promise<Fixture> {
-    const refusals: Failure[] = [];
-    const listener = await ws.listen(anyPort, server, listenSettings(refusals, own));
-    if (server instanceof EchoRecorder) server.connections = listener;
-    return new Fixture(server, listener, refusals);
-  }
-
-  /** A plain socket that has sent these bytes. */
-  async raw(bytes: Uint8Array | string): Promise<RawClient> {
-    const socket = connect(this.listener.endpoint.port, "127.0.0.1");
-    const client = new RawClient(socket);
-    this.#clients.push(client);
-    await once(socket, "connect");
-    socket.write(bytes);
-    return client;
-  }
-
-  /** A plain socket whose upgrade was accepted, on the listener under `id`. */
-  async upgraded(): Promise<RawClient> {
-    const client = await this.raw(request);
-    await until(() => client.head !== undefined, "the response");
-    assert.match(client.head!, /^HTTP\/1\.1 101 /);
-    return client;
-  }
-
-  async webSocket(): Promise<WebSocket> {
-    const socket = new WebSocket(formatEndpoint(this.listener.endpoint));
-    socket.binaryType = "arraybuffer";
-    this.#clients.push(socket);
-    await once(socket, "open");
-    return socket;
-  }
-
-  async closed(id: number): Promise<string> {
-    await until(() => this.server.of(id).closes > 0 && !this.server.of(id).isOpen, `close(${id})`);
-    const { failure } = this.server.of(id);
-    return failure === undefined ? "asked for" : `${failure.kind}: ${failure.detail}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.listener.shutdown();
-    for (const client of this.#clients) client.close();
-    assert.deepEqual(this.server.violations, []);
-    assert.equal(this.server.total("closes"), this.server.total("opens"));
-  }
-}
-
-class RawClient {
-  #bytes = Buffer.alloc(0);
-  isEnded = false;
-
-  constructor(readonly socket: Socket) {
-    socket.on("data", (bytes: Buffer) => this.#bytes = Buffer.concat([this.#bytes, bytes]));
-    socket.on("end", () => this.isEnded = true);
-    socket.on("error", () => {});
-  }
-
-  /** The response, once it is complete. */
-  get head(): string | undefined {
-    const end = this.#bytes.indexOf("\r\n\r\n");
-    return end < 0 ? undefined : this.#bytes.subarray(0, end + 4).toString("latin1");
-  }
-
-  get text(): string {
-    return this.#bytes.toString("latin1");
-  }
-
-  /** Frames in the form `opcode payload`, close frames as `8 code`. */
-  get texts(): string[] {
-    const { frames } = readFrames(this.#bytes.subarray(this.head!.length));
-    return frames.map(({ opcode, payload }) => {
-      const bytes = Buffer.from(payload);
-      const isClose = opcode === 8 && bytes.length >= 2;
-      return `${opcode} ${isClose ? bytes.readUInt16BE(0) : bytes.toString("latin1")}`;
-    });
-  }
-
-  close(): void {
-    this.socket.destroy();
-  }
-}
 
 /** Sends every message straight back, empty ones too. */
 class DirectEcho extends Recorder {
@@ -131,7 +32,7 @@ async function answer(socket: WebSocket): Promise<string | Uint8Array> {
 
 test("WebSocketListener echoes text as text and binary as binary to Bun's own client", async () => {
   const server = new DirectEcho("listener");
-  await using fixture = await Fixture.start({}, server);
+  await using fixture = await ListenerFixture.start({}, server);
   server.listener = fixture.listener;
   const socket = await fixture.webSocket();
   const texts = ["a", "", "grüße", "\ufeffwith a mark", "€😀\0\r\n", "é".repeat(100_000)];
@@ -150,7 +51,7 @@ test("WebSocketListener echoes text as text and binary as binary to Bun's own cl
 });
 
 test("WebSocketListener.send() sends several messages at once, in order", async () => {
-  await using fixture = await Fixture.start({}, new Recorder("listener"));
+  await using fixture = await ListenerFixture.start({}, new Recorder("listener"));
   const client = await fixture.upgraded();
   const bytes = new TextEncoder().encode("xaabbccx");
   assert.equal(fixture.listener.send(0, bytes, 1, 6, 2, true), 6);
@@ -161,7 +62,7 @@ test("WebSocketListener.send() sends several messages at once, in order", async 
 });
 
 test("WebSocketListener answers requests that are no upgrade", async () => {
-  await using fixture = await Fixture.start();
+  await using fixture = await ListenerFixture.start();
   const cases: [request: string, answer: RegExp][] = [
     ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", /^HTTP\/1\.1 426 [^]*upgrade: websocket[^]*RFC 6455/i],
     ["POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", /^HTTP\/1\.1 426 /],
@@ -179,7 +80,7 @@ test("WebSocketListener answers requests that are no upgrade", async () => {
 });
 
 test("WebSocketListener answers 503 above maxConnections and counts it", async () => {
-  await using fixture = await Fixture.start({ maxConnections: 1 });
+  await using fixture = await ListenerFixture.start({ maxConnections: 1 });
   await fixture.upgraded();
   const second = await fixture.raw(request);
   await until(() => second.isEnded, "the end");
@@ -201,7 +102,7 @@ test("WebSocketListener reports how a client ends", async () => {
     [frame(2, new Uint8Array(1001), { key }), /^protocol: .*too big/, "8 1009"],
   ];
   for (const [bytes, failure, expected] of cases) {
-    await using fixture = await Fixture.start({ maxMessageBytes: 1000 });
+    await using fixture = await ListenerFixture.start({ maxMessageBytes: 1000 });
     const client = await fixture.upgraded();
     client.socket.write(bytes);
     assert.match(await fixture.closed(0), failure);
@@ -209,14 +110,14 @@ test("WebSocketListener reports how a client ends", async () => {
     assert.deepEqual(client.texts, [expected]);
   }
   for (const leave of ["end", "resetAndDestroy"] as const) {
-    await using fixture = await Fixture.start();
+    await using fixture = await ListenerFixture.start();
     (await fixture.upgraded()).socket[leave]();
     assert.match(await fixture.closed(0), /^reset: .*without a close frame/);
   }
 });
 
 test("WebSocketListener.close() sends a close frame, terminate() none", async () => {
-  await using fixture = await Fixture.start();
+  await using fixture = await ListenerFixture.start();
   const first = await fixture.upgraded();
   fixture.listener.pause(0);
   fixture.listener.close(0);
@@ -232,7 +133,7 @@ test("WebSocketListener.close() sends a close frame, terminate() none", async ()
 
 test("WebSocketListener holds no more than maxPendingBytes for a client that does not read", async () => {
   const maxPendingBytes = 300_000;
-  await using fixture = await Fixture.start({ maxPendingBytes }, new Recorder("listener"));
+  await using fixture = await ListenerFixture.start({ maxPendingBytes }, new Recorder("listener"));
   const client = await fixture.upgraded();
   client.socket.pause();
   const message = new Uint8Array(50_000);
@@ -250,7 +151,10 @@ test("WebSocketListener holds no more than maxPendingBytes for a client that doe
 });
 
 test("WebSocketListener ends a client that pings and does not read", async () => {
-  await using fixture = await Fixture.start({ maxPendingBytes: 100_000 }, new Recorder("listener"));
+  await using fixture = await ListenerFixture.start(
+    { maxPendingBytes: 100_000 },
+    new Recorder("listener"),
+  );
   const client = await fixture.upgraded();
   client.socket.pause();
   const pings = Buffer.concat(
@@ -270,7 +174,7 @@ test("WebSocketListener survives a handler that throws, and says so", async () =
       super.data(id, bytes, isText);
     }
   }
-  await using fixture = await Fixture.start({}, new Throwing());
+  await using fixture = await ListenerFixture.start({}, new Throwing());
   const first = await fixture.upgraded();
   const second = await fixture.upgraded();
   first.socket.write(frame(2, "12345", { key }));
@@ -282,7 +186,7 @@ test("WebSocketListener survives a handler that throws, and says so", async () =
 });
 
 test("WebSocketListener.shutdown() delivers what is queued", async () => {
-  await using fixture = await Fixture.start({}, new Recorder("listener"));
+  await using fixture = await ListenerFixture.start({}, new Recorder("listener"));
   const client = await fixture.upgraded();
   client.socket.pause();
   const message = new Uint8Array(50_000);
@@ -300,7 +204,7 @@ test("WebSocketListener.shutdown() delivers what is queued", async () => {
 });
 
 test("ws.listen() names what is wrong with an endpoint or its settings", async () => {
-  await using fixture = await Fixture.start();
+  await using fixture = await ListenerFixture.start();
   const listen = (endpoint: Endpoint) =>
     ws.listen(endpoint, new Recorder("listener"), listenSettings([]));
   await assert.rejects(listen(fixture.listener.endpoint), (error) => {
@@ -316,7 +220,7 @@ test("ws.listen() names what is wrong with an endpoint or its settings", async (
 });
 
 test("ws.listen() shares a port where reusePort says so", async () => {
-  await using first = await Fixture.start({ reusePort: true });
+  await using first = await ListenerFixture.start({ reusePort: true });
   const server = new Recorder("listener");
   const second = await ws.listen(
     first.listener.endpoint,
@@ -330,7 +234,7 @@ test("ws.listen() shares a port where reusePort says so", async () => {
 test.skipIf(process.platform !== "linux" || !hasLibc())(
   "raiseBacklog() finds the socket that listens on a port",
   async () => {
-    await using fixture = await Fixture.start();
+    await using fixture = await ListenerFixture.start();
     const { port } = fixture.listener.endpoint;
     await fixture.upgraded(); // an accepted socket has the same port and does not listen
     assert.equal(raiseBacklog(port, 4096), 1);
