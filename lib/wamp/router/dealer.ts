@@ -15,7 +15,7 @@ import type { MetaEvents } from "./meta_events.ts";
 import { notAuthorized } from "./not_authorized.ts";
 import { PatternTable } from "./pattern_table.ts";
 import { PendingCall } from "./pending_call.ts";
-import { Registration } from "./registration.ts";
+import { type InvocationPolicy, Registration } from "./registration.ts";
 import type { Caller, Session } from "./session.ts";
 
 /** A procedure of the router itself: positional arguments to positional results. */
@@ -66,7 +66,11 @@ export class Dealer {
       throw notAuthorized("register", procedure);
     }
     const known = this.registrations.get(procedure, match);
-    if (known !== undefined) requireShared(known, invoke, session);
+    if (
+      known !== undefined && (!session.isLink || !this.#isSettledElsewhere(known, invoke, session))
+    ) {
+      requireShared(known, invoke, session);
+    }
     const registration = known ?? new Registration(procedure, match, invoke);
     if (known === undefined) {
       this.registrations.add(registration);
@@ -76,7 +80,26 @@ export class Dealer {
       session.has("callee", "call_timeout");
     const join = () => this.#join(session, request, registration, handlesTimeouts);
     if (session.isLink) return join();
-    registration.interest.add(() => this.links.registered(registration), join);
+    registration.interest.add(() => this.links.registered(registration), (refusal) => {
+      if (refusal === undefined) return join();
+      this.#uninterest(registration);
+      const args = Payload.of([[`${procedure} is registered at another router`]]);
+      session.send([codes.error, codes.register, request, {}, refusal], args);
+    });
+  }
+
+  /**
+   * Whether another router registers what only one client can have, and no client here stands against
+   * that. If clients want it here and there at the same time, the router whose name comes first wins;
+   * other routers take both, and the two settle it between them.
+   */
+  #isSettledElsewhere(known: Registration, invoke: InvocationPolicy, link: Session): boolean {
+    const { interest } = known;
+    if (known.invoke !== "single" || invoke !== "single" || known.has(link)) return false;
+    if (interest.count === 0) return true;
+    if (!interest.isWaiting || this.links.comesBefore(link.node)) return false;
+    interest.refuse(errors.procedureAlreadyExists);
+    return true;
   }
 
   #join(

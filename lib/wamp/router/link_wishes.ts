@@ -1,8 +1,15 @@
 import { codes } from "../message/codes.ts";
+import { errors } from "../message/errors.ts";
 import type { RouterMessage } from "../message/message.ts";
 import type { Realm } from "./realm.ts";
 import type { Registration } from "./registration.ts";
 import type { Subscription } from "./subscription.ts";
+
+/** What means that clients of the other router have the procedure. */
+const refusals: readonly string[] = [
+  errors.procedureAlreadyExists,
+  errors.procedureExistsWithDifferentPolicy,
+];
 
 /**
  * What a link has asked of the other router: the subscriptions and registrations there that stand for
@@ -27,7 +34,7 @@ export class LinkWishes {
   /** Asks for all that clients want and offer. Settles when everything is answered. */
   async askAll(): Promise<void> {
     const { broker, dealer } = this.#realm;
-    const answers: Promise<void>[] = [];
+    const answers: Promise<unknown>[] = [];
     for (const subscription of broker.subscriptions.values()) {
       if (subscription.interest.count > 0) answers.push(this.subscribe(subscription));
     }
@@ -56,7 +63,7 @@ export class LinkWishes {
     return this.#registrationsById.get(id);
   }
 
-  subscribe(subscription: Subscription): Promise<void> {
+  subscribe(subscription: Subscription): Promise<unknown> {
     const { uri, match } = subscription;
     return this.#ask((request) => [codes.subscribe, request, { match }, uri], (answer) => {
       if (answer[0] !== codes.subscribed) return;
@@ -74,16 +81,20 @@ export class LinkWishes {
     void this.#ask((request) => [codes.unsubscribe, request, id], () => {});
   }
 
-  /** The answer may be that the other router has that procedure already. */
-  register(registration: Registration): Promise<void> {
+  /** Settles with the URI of the error where clients of the other router have that procedure. */
+  async register(registration: Registration): Promise<string | undefined> {
     const { uri, match, invoke } = registration;
-    return this.#ask((request) => [codes.register, request, { match, invoke }, uri], (answer) => {
-      if (answer[0] !== codes.registered) return;
-      this.#registrations.set(registration, answer[2]);
-      this.#registrationsById.set(answer[2], registration);
-      const wanted = this.#realm.dealer.registrations.get(uri, match)?.interest.count ?? 0;
-      if (registration.interest.count === 0 && wanted === 0) this.unregister(registration);
-    });
+    const answer = await this.#ask(
+      (request) => [codes.register, request, { match, invoke }, uri],
+      (answer) => {
+        if (answer[0] !== codes.registered) return;
+        this.#registrations.set(registration, answer[2]);
+        this.#registrationsById.set(answer[2], registration);
+        const wanted = this.#realm.dealer.registrations.get(uri, match)?.interest.count ?? 0;
+        if (registration.interest.count === 0 && wanted === 0) this.unregister(registration);
+      },
+    );
+    return answer?.[0] === codes.error && refusals.includes(answer[4]) ? answer[4] : undefined;
   }
 
   unregister(registration: Registration): void {
@@ -97,13 +108,13 @@ export class LinkWishes {
   #ask(
     message: (request: number) => readonly unknown[],
     answered: (answer: RouterMessage) => void,
-  ): Promise<void> {
+  ): Promise<RouterMessage | undefined> {
     const request = ++this.#lastRequest;
     return new Promise((resolve) => {
       this.#answers.set(request, (answer) => {
         this.#answers.delete(request);
         if (answer !== undefined) answered(answer);
-        resolve();
+        resolve(answer);
       });
       this.#send(message(request));
     });

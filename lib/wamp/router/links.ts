@@ -6,10 +6,13 @@ import type { Subscription } from "./subscription.ts";
  * settles when the routers that are connected have answered, or take too long.
  */
 export interface LinkedRouters {
-  subscribed(subscription: Subscription): Promise<void> | undefined;
+  subscribed(subscription: Subscription): Promise<undefined> | undefined;
   unsubscribed(subscription: Subscription): void;
-  registered(registration: Registration): Promise<void> | undefined;
+  /** Settles with the URI of the error where a router refuses it: a client there has it. */
+  registered(registration: Registration): Promise<string | undefined> | undefined;
   unregistered(registration: Registration): void;
+  /** Whether what a client here wants comes before what a client of that node wants at the same time. */
+  comesBefore(node: string): boolean;
 }
 
 /** Without links. */
@@ -18,4 +21,5 @@ export const noLinks: LinkedRouters = {
   unsubscribed() {},
   registered: () => undefined,
   unregistered() {},
+  comesBefore: () => true,
 };

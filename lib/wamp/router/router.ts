@@ -83,7 +83,7 @@ export class Router {
    */
   linkTo(urls: readonly ListenUrl[], key: SigningKey): void {
     for (const realm of this.realms.values()) {
-      const set = new LinkSet();
+      const set = new LinkSet(this.node);
       realm.linkTo(set);
       for (const url of urls) {
         const link: Link = new Link({

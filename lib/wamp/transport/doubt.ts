@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
+import type { StandstillWatch } from "./standstill.ts";
 
-/** Whoever does not answer a ping for so long, and is still connected, does not know pings. */
-const patienceMs = 5000;
+/**
+ * The end of a connection whose peer has gone shows at once, or in answer to the ping: whoever is still
+ * connected after that is slow, or does not know pings.
+ */
+const patienceMs = 1000;
+/** A process that stands still again and again does not begin anew each time: it would never go on. */
+const mostBeginnings = 5;
 /** More than the kernel can have kept: who sends that much is there. */
 const mostBytes = 16 * 2 ** 20;
 
@@ -15,24 +21,39 @@ export class Doubt<T extends string | Uint8Array> {
   #token: Uint8Array = new Uint8Array(0);
   #held: T[] = [];
   #bytes = 0;
+  #beginnings = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #standstill: Pick<StandstillWatch, "check">;
   readonly #take: (message: T) => void;
 
   /** @param take what is done with messages that waited. */
-  constructor(take: (message: T) => void) {
+  constructor(standstill: Pick<StandstillWatch, "check">, take: (message: T) => void) {
+    this.#standstill = standstill;
     this.#take = take;
   }
 
   /**
-   * Begins, or begins again.
+   * Begins, or begins again: the process has stood still once more.
    *
    * @returns what the ping has to carry: answers to earlier ones prove nothing.
    */
   begin(): Uint8Array {
-    this.#token = randomBytes(8);
-    if (!this.isOpen) this.#timer = setTimeout(() => this.#believe(), patienceMs);
+    this.#beginnings = this.isOpen ? this.#beginnings + 1 : 1;
     this.isOpen = true;
+    if (this.#beginnings > mostBeginnings) return this.#token;
+    this.#token = randomBytes(8);
+    this.#waitAnew();
     return this.#token;
+  }
+
+  #waitAnew(): void {
+    clearTimeout(this.#timer);
+    const timer = setTimeout(() => {
+      // Time in which the process stood still does not count: it begins again then.
+      this.#standstill.check();
+      if (this.#timer === timer) this.#believe();
+    }, patienceMs);
+    this.#timer = timer;
   }
 
   hold(message: T): void {

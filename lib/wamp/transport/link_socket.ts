@@ -54,7 +54,7 @@ class WebSocketLink implements LinkSocket {
     standstill: StandstillWatch,
     handlers: LinkSocketHandlers,
   ) {
-    this.#doubt = new Doubt((message) => {
+    this.#doubt = new Doubt(standstill, (message) => {
       if (!this.#isClosed) handlers.message(message);
     });
     const { endpoint } = url;
@@ -134,7 +134,7 @@ class RawSocketLink implements LinkSocket {
   ) {
     this.#handlers = handlers;
     this.#standstill = standstill;
-    this.#doubt = new Doubt((message) => {
+    this.#doubt = new Doubt(standstill, (message) => {
       if (!this.#isClosed) handlers.message(message);
     });
     this.#serializer = serializer;

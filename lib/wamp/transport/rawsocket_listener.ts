@@ -254,11 +254,11 @@ class RawSocketConnection implements Connection {
   }
 
   doubt(): void {
-    const { pingIntervalMs } = this.#listener.settings;
+    const { pingIntervalMs, standstill } = this.#listener.settings;
     if (pingIntervalMs === 0 || this.#isClosing || this.#handshake !== undefined) return;
     this.heard = true;
     this.activity++;
-    this.#doubt ??= new Doubt((message) => this.#receiver.message(message));
+    this.#doubt ??= new Doubt(standstill, (message) => this.#receiver.message(message));
     this.#enqueue(frame(frameTypes.ping, this.#doubt.begin()));
   }
 

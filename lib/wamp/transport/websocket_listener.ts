@@ -59,7 +59,7 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
         return refusal(400, `Offer one of these subprotocols: ${names}.`);
       }
       const lane = laneOf(subprotocol, server);
-      const data = new WebSocketConnection(lane, peer, settings.pingIntervalMs > 0);
+      const data = new WebSocketConnection(lane, peer, settings);
       const headers = { "Sec-WebSocket-Protocol": subprotocol.name };
       if (server.upgrade(request, { data, headers })) return undefined;
       return refusal(400, "The WebSocket handshake is malformed (RFC 6455 4.2.1).");
@@ -175,13 +175,13 @@ class WebSocketConnection implements Connection {
   /** Undefined before it is open and after it has ended. */
   socket: Socket | undefined;
   #receiver: Receiver | undefined;
-  readonly #isPinged: boolean;
+  readonly #settings: ListenerSettings;
   #doubt: Doubt<string | Buffer> | undefined;
 
-  constructor(lane: WebSocketLane, peer: string, isPinged: boolean) {
+  constructor(lane: WebSocketLane, peer: string, settings: ListenerSettings) {
     this.lane = lane;
     this.peer = peer;
-    this.#isPinged = isPinged;
+    this.#settings = settings;
   }
 
   opened(socket: Socket, receiver: Receiver): void {
@@ -235,9 +235,10 @@ class WebSocketConnection implements Connection {
   flush(): void {}
 
   doubt(): void {
-    if (!this.#isPinged || this.socket === undefined) return;
+    const { pingIntervalMs, standstill } = this.#settings;
+    if (pingIntervalMs === 0 || this.socket === undefined) return;
     this.lives();
-    this.#doubt ??= new Doubt((message) => this.#take(message));
+    this.#doubt ??= new Doubt(standstill, (message) => this.#take(message));
     this.socket.ping(this.#doubt.begin());
   }
 

@@ -211,6 +211,48 @@ test(
   20_000,
 );
 
+test(
+  "a procedure that clients of all routers register at once goes to that of the first router",
+  async () => {
+    await withMesh(3, async (nodes) => {
+      const clients = await Promise.all(nodes.map(({ ws }) => RawClient.join(ws)));
+      for (let round = 1; round <= 10; round++) {
+        const procedure = `com.example.proc${round}`;
+        // The first one is not the first to ask.
+        const answers = await Promise.all(
+          clients.toReversed().map((client) => client.ask([64, round, {}, procedure])),
+        );
+        const [third, second, first] = answers;
+        for (const answer of [second!, third!]) {
+          assert.deepEqual(answer.slice(0, 3), [8, 64, round]);
+          assert.equal(answer[4], "wamp.error.procedure_already_exists");
+        }
+        assert.equal(first![0], 65);
+        for (const [index, client] of clients.entries()) {
+          client.send([48, 100 * round + index, {}, procedure]);
+          const [code, request] = await clients[0]!.next();
+          assert.equal(code, 68);
+          clients[0]!.send([70, request, {}]);
+          assert.equal((await client.next())[0], 50);
+        }
+      }
+      // What is free again can be had by others; and one that is there stays.
+      clients[0]!.close();
+      await until(() =>
+        nodes.every(({ router }) => router.realmOf("realm1")!.dealer.registrations.size === 0)
+      );
+      assert.equal((await clients[2]!.ask([64, 100, {}, "com.example.proc1"]))[0], 65);
+      const late = await clients[1]!.ask([64, 100, {}, "com.example.proc1"]);
+      assert.equal(late[4], "wamp.error.procedure_already_exists");
+      for (const client of clients) client.close();
+      await until(() =>
+        nodes.every(({ router }) => router.realmOf("realm1")!.dealer.registrations.size === 0)
+      );
+    });
+  },
+  20_000,
+);
+
 test("who may get a publication holds behind links too", async () => {
   await withMesh(2, async ([one, other]) => {
     const here = await RawClient.join(one!.ws);
