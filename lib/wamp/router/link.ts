@@ -135,6 +135,7 @@ export class Link implements Caller {
     const { url, maxMessageBytes, standstill, isLinkedTo } = this.#settings;
     if (this.node !== "" && isLinkedTo(this.node)) {
       // To log in there would end the other link.
+      this.#isDuplicate();
       this.#timer = setTimeout(() => this.#dial(), retryMs[retryMs.length - 1]);
       return;
     }
@@ -240,8 +241,7 @@ export class Link implements Caller {
       return;
     }
     if (this.#settings.isLinkedTo(this.node)) {
-      this.state = "duplicate";
-      this.reason = `another link leads to ${this.node}`;
+      this.#isDuplicate();
       this.#socket?.terminate();
       return;
     }
@@ -253,6 +253,11 @@ export class Link implements Caller {
     void this.wishes.askAll().then(() => {
       if (this.state === "up") this.#note(`linked to ${this.node} at ${this.url}`);
     });
+  }
+
+  #isDuplicate(): void {
+    this.state = "duplicate";
+    this.reason = `another link leads to ${this.node}`;
   }
 
   /** Ends a link at whose other end nobody lives. */

@@ -16,13 +16,13 @@ test("Interest lets clients join at once where nobody has to know", () => {
 
 test("Interest has those wait in order that come before other routers know", async () => {
   const interest = new Interest();
-  const known = Promise.withResolvers<void>();
+  const known = Promise.withResolvers<string | undefined>();
   const joined: number[] = [];
   interest.add(() => known.promise, () => joined.push(1));
   interest.add(() => assert.fail("announced twice"), () => joined.push(2));
   await Bun.sleep(0);
   assert.equal(joined.length, 0);
-  known.resolve();
+  known.resolve(undefined);
   await Bun.sleep(0);
   assert.deepEqual(joined, [1, 2]);
   interest.add(() => assert.fail("announced twice"), () => joined.push(3));
@@ -31,18 +31,41 @@ test("Interest has those wait in order that come before other routers know", asy
 
 test("Interest that was lost and comes again is not known by the answer of before", async () => {
   const interest = new Interest();
-  const [before, now] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [before, now] = [
+    Promise.withResolvers<string | undefined>(),
+    Promise.withResolvers<string | undefined>(),
+  ];
   const joined: number[] = [];
   interest.add(() => before.promise, () => joined.push(1));
   assert.equal(interest.remove(), true);
   interest.add(() => now.promise, () => joined.push(2));
-  before.resolve();
+  before.resolve(undefined);
   await Bun.sleep(0);
   interest.add(() => assert.fail("announced twice"), () => joined.push(3));
   await Bun.sleep(0);
   // The first was told to wait for the answer of before, and says itself that it has gone.
   assert.deepEqual(joined, [1]);
-  now.resolve();
+  now.resolve(undefined);
   await Bun.sleep(0);
   assert.deepEqual(joined, [1, 2, 3]);
+});
+
+test("Interest tells those that wait that they are refused, and nobody after them", async () => {
+  const interest = new Interest();
+  const refusals: (string | undefined)[] = [];
+  const add = (answer: Promise<string | undefined> | undefined) =>
+    interest.add(() => answer, (refusal) => refusals.push(refusal));
+  add(Promise.resolve("by another router"));
+  await Bun.sleep(0);
+  assert.equal(interest.isWaiting, false);
+  interest.remove();
+  add(Promise.resolve(undefined));
+  interest.refuse("by this router");
+  await Bun.sleep(0);
+  interest.remove();
+  add(Promise.resolve(undefined));
+  await Bun.sleep(0);
+  interest.remove();
+  add(undefined);
+  assert.deepEqual(refusals, ["by another router", "by this router", undefined, undefined]);
 });
