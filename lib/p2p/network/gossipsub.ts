@@ -3,6 +3,7 @@ import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { Uint8ArrayList } from "./bytes.ts";
 import { GossipStreams, type OutgoingStream, type StreamRouter } from "./gossip_streams.ts";
 import { createHost, type Host } from "./host.ts";
+import { type Forwards, HeldForwards } from "./held_forwards.ts";
 import { latin1Text } from "./latin1_text.ts";
 import type {
   BroadcastNetwork,
@@ -34,8 +35,8 @@ const mostWaitingBytes = 256 * 1024 * 1024;
 /** Bytes that may wait for one peer, those forwarded too; the library ends its stream beyond that. */
 const mostPeerBytes = 256 * 1024 * 1024;
 
-/** Messages of fewer bytes are sent again sooner than it is said that they are not wanted. */
-const idontwantBytes = 1024 * 1024;
+/** Messages of which one peer may say between two heartbeats that it has them. */
+const mostIdontwants = 100_000;
 
 /** As rust-libp2p forgets them. */
 const duplicatesForgottenMs = 60_000;
@@ -62,6 +63,7 @@ interface Outgoing {
 class Gossipsub implements BroadcastNetwork {
   private host!: Host;
   private router!: Router;
+  private forwards!: HeldForwards;
   private streams!: GossipStreams;
   /** The outgoing stream of each peer that has one. */
   private readonly meters = new Map<string, SendMeter<Outgoing>>();
@@ -88,8 +90,14 @@ class Gossipsub implements BroadcastNetwork {
     }, {
       gossipsub: (components: GossipSubComponents) => network.createRouter(components),
     });
-    network.router.addEventListener("message", ({ detail }) => {
-      if (!network.stopped) handlers.received(detail.data);
+    const forwards = new HeldForwards(network.router);
+    network.forwards = forwards;
+    network.router.addEventListener("gossipsub:message", ({ detail }) => {
+      if (network.stopped) return;
+      const { msg, msgId, propagationSource } = detail;
+      const isFromAuthor = msg.type === "signed" && msg.from.equals(propagationSource);
+      forwards.received(msgId, propagationSource.toString(), isFromAuthor);
+      handlers.received(msg.data);
     });
     network.router.subscribe(stressTestTopic);
     network.host.dial();
@@ -101,6 +109,8 @@ class Gossipsub implements BroadcastNetwork {
     const encoder = new TextEncoder();
     this.router = gossipsub({
       allowedTopics: [stressTestTopic],
+      // It forwards when HeldForwards says so.
+      asyncValidation: true,
       D: 6,
       Dhi: 12,
       Dlo: 5,
@@ -109,7 +119,8 @@ class Gossipsub implements BroadcastNetwork {
       floodPublish: true,
       globalSignaturePolicy: "StrictSign",
       heartbeatInterval: 1_000,
-      idontwantMinDataSize: idontwantBytes,
+      idontwantMaxMessages: mostIdontwants,
+      idontwantMinDataSize: 0,
       maxInboundDataLength: longestRpc,
       maxOutboundBufferSize: mostPeerBytes,
       seenTTL: duplicatesForgottenMs,
@@ -214,6 +225,7 @@ class Gossipsub implements BroadcastNetwork {
   async stop(): Promise<void> {
     this.stopped = true;
     this.waiting = 0;
+    this.forwards.stop();
     await this.host.stop();
   }
 
@@ -269,6 +281,7 @@ class Gossipsub implements BroadcastNetwork {
 }
 
 /** What is used of the library's router, and its types leave out. */
+  private forwards!: HeldForwards;
 interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover, StreamRouter {
   readonly score: Refuser["score"] & CopyRemover["score"];
   readonly streamsOutbound: Map<string, LongStream>;
@@ -279,6 +292,7 @@ interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover, StreamR
   ): ReturnType<GossipSub["publish"]>;
 }
 
+  private forwards!: HeldForwards;
 interface LongStream extends OutgoingStream {
   pushPrefixed(frame: Uint8ArrayList): void;
 }

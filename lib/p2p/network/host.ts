@@ -8,6 +8,7 @@ import { ClockExchanges } from "../clock/clock_exchanges.ts";
 import { clockProtocol } from "../clock/clock_frames.ts";
 import { WallClock } from "../wall_clock.ts";
 import { exampleAddress, listenAddress, parsePeerAddress } from "./addresses.ts";
+import { keepKeys } from "./kept_keys.ts";
 import { rememberProtocols } from "./known_protocols.ts";
 import type { Connection, Libp2p, PeerId, Stream } from "./libp2p_types.ts";
 import { Mesh } from "./mesh.ts";
@@ -120,10 +121,12 @@ export async function createHost(
   }
   const nodeIds = new Map<string, number>();
   for (let id = 0; id < settings.numNodes; id++) nodeIds.set(await peerIdOf(id), id);
+  const privateKey = await privateKeyOf(settings.nodeId);
+  keepKeys(privateKey);
   const listen = listenAddress(settings.listenHost, settings.listenPort, settings.quic);
 
   const libp2p: Libp2p = await createLibp2p({
-    privateKey: await privateKeyOf(settings.nodeId),
+    privateKey,
     addresses: { listen: [listen] },
     start: false,
     logger: silentLogger,
