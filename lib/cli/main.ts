@@ -62,7 +62,7 @@ async function perform(
   const rendered = renderSettings(command.rows, settings);
   const { run } = await command.load();
   return await run(
-    { positional, settings, given, rendered, version: manifest.version },
+    { positional, settings, given, rendered, version: manifest.version, environment },
     io,
     signal,
   );

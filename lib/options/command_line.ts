@@ -11,6 +11,8 @@ export interface CommandLine<S> {
   /** Every setting in force, by flag name, as a user would write it. */
   readonly rendered: Readonly<Record<string, string>>;
   readonly version: string;
+  /** The environment of this process, for children that are to get another. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /**

@@ -7,7 +7,7 @@ import { unpackError } from "./worker_error.ts";
 /** Where a worker from source begins; the compiled executable begins there by itself. */
 const sourceEntry = join(import.meta.dir, "../cli/executable.ts");
 
-/** How long a worker may take. */
+/** How long a worker may take, and what it gets besides its job. */
 export interface WorkerLimits {
   /** Until it is ready. */
   readonly startMs: number;
@@ -15,6 +15,8 @@ export interface WorkerLimits {
   readonly silenceMs: number;
   /** Gives a start up that is not wanted any more. */
   readonly signal?: AbortSignal;
+  /** The environment of the process, where it is not to have that of this one. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 const usualLimits: WorkerLimits = { startMs: 60_000, silenceMs: 30_000 };
@@ -87,7 +89,11 @@ export class WorkerProcess<Report> {
     }
   }
 
-  private constructor(job: Job, handlers: WorkerHandlers<Report>, { silenceMs }: WorkerLimits) {
+  private constructor(
+    job: Job,
+    handlers: WorkerHandlers<Report>,
+    { silenceMs, environment }: WorkerLimits,
+  ) {
     this.#handlers = handlers;
     this.#mayBeSilentMs = silenceMs;
     const entry = Bun.isStandaloneExecutable ? [] : ["--no-warnings", sourceEntry];
@@ -96,6 +102,7 @@ export class WorkerProcess<Report> {
         stdin: "ignore",
         stdout: "ignore",
         stderr: "pipe",
+        ...(environment === undefined ? {} : { env: environment }),
         // Keeps NaN, Infinity and typed arrays, and takes a tenth of the time of JSON.
         serialization: "advanced",
         ipc: (message) => this.#received(message as FromWorker<Report>),

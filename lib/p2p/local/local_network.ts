@@ -8,6 +8,7 @@ import { type NetworkPlan, receiversEach } from "./network_plan.ts";
 import { snapshotOf } from "./network_state.ts";
 import { NetworkTrials } from "./network_trials.ts";
 import { momentText } from "./network_verdict.ts";
+import { nodeEnvironment } from "./node_environment.ts";
 import { NodeJobs } from "./node_jobs.ts";
 import { NodeOutages } from "./node_outages.ts";
 import { NodeProcess } from "./node_process.ts";
@@ -36,6 +37,8 @@ export interface LocalNetworkSettings {
   /** Each second, and at the end. */
   readonly second: (snapshot: NetworkSnapshot) => void;
   readonly limits?: WorkerLimits;
+  /** The environment of this process. */
+  readonly environment?: WorkerLimits["environment"] | undefined;
 }
 
 /**
@@ -90,7 +93,11 @@ export class LocalNetwork {
         line: (node, line) => of.folder.logLine(node.id, line),
         text: (node, text) => of.folder.log(node.id, text),
         ended: (node, reason, isPlanned) => this.#ended(node, reason, isPlanned),
-      }, { ...of.limits ?? usualLimits, signal: this.#giveUp.signal }));
+      }, {
+        ...of.limits ?? usualLimits,
+        signal: this.#giveUp.signal,
+        ...(of.environment === undefined ? {} : { environment: nodeEnvironment(of.environment) }),
+      }));
   }
 
   snapshot(): NetworkSnapshot {

@@ -57,6 +57,7 @@ export async function run(
       const line = new NetworkLine();
       const network: LocalNetwork = new LocalNetwork({
         ...{ plan, protocol, run: identity, folder: part },
+        environment: commandLine.environment,
         note: (text) => io.note(text),
         second: (snapshot) => {
           if (settings.quiet || snapshot.phase === "done") return;

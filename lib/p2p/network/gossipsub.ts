@@ -85,18 +85,22 @@ class Gossipsub implements BroadcastNetwork {
     const network = new Gossipsub(settings, handlers);
     network.host = await createHost(settings, handlers, {
       settled: (connection) => network.streams.settled(connection),
-      gone: (peer) => network.streams.gone(peer),
-      inspected: (connection) => network.streams.inspected(connection),
+      gone: (peer) => {
+        network.streams.gone(peer);
+        network.forwards.inspected(false);
+      },
+      inspected: (connection) => {
+        network.streams.inspected(connection);
+        network.forwards.inspected(network.reachablePeers() >= settings.numNodes - 1);
+      },
     }, {
       gossipsub: (components: GossipSubComponents) => network.createRouter(components),
     });
-    const forwards = new HeldForwards(network.router);
-    network.forwards = forwards;
     network.router.addEventListener("gossipsub:message", ({ detail }) => {
       if (network.stopped) return;
       const { msg, msgId, propagationSource } = detail;
       const isFromAuthor = msg.type === "signed" && msg.from.equals(propagationSource);
-      forwards.received(msgId, propagationSource.toString(), isFromAuthor);
+      network.forwards.received(msgId, propagationSource.toString(), isFromAuthor);
       handlers.received(msg.data);
     });
     network.router.subscribe(stressTestTopic);
@@ -146,6 +150,7 @@ class Gossipsub implements BroadcastNetwork {
         topics: {},
       },
     })(components) as unknown as Router;
+    this.forwards = new HeldForwards(this.router);
     liftLengthLimit(this.router);
     whenRefused(this.router, () => this.refused++);
     whenCopyRemoved(this.router, () => this.copies++);
@@ -281,8 +286,13 @@ class Gossipsub implements BroadcastNetwork {
 }
 
 /** What is used of the library's router, and its types leave out. */
-  private forwards!: HeldForwards;
-interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover, StreamRouter {
+interface Router
+  extends
+    Omit<GossipSub, "score">,
+    Refuser,
+    CopyRemover,
+    StreamRouter,
+    Omit<Forwards, "streamsOutbound"> {
   readonly score: Refuser["score"] & CopyRemover["score"];
   readonly streamsOutbound: Map<string, LongStream>;
   publish(
@@ -292,8 +302,9 @@ interface Router extends Omit<GossipSub, "score">, Refuser, CopyRemover, StreamR
   ): ReturnType<GossipSub["publish"]>;
 }
 
-  private forwards!: HeldForwards;
+/** A stream as the library keeps it. */
 interface LongStream extends OutgoingStream {
+  readonly protocol: string;
   pushPrefixed(frame: Uint8ArrayList): void;
 }
 

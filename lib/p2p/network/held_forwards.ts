@@ -1,19 +1,25 @@
 import { stressTestTopic } from "./topic.ts";
 
-/**
- * How long a message from its author is held before it is forwarded. What the author's other peers say
- * of it has to come within this time.
- */
-const heldMs = +(process.env.HOLD ?? 40);
-
 /** What is had is told this often, for all messages together. */
-const tellMs = +(process.env.TELL ?? 10);
+const tellMs = 100;
 
-/** A node that is late has not read yet what its peers have told it: it holds for up to this long. */
-const mostHeldMs = 500;
+/** How long a message is held: what its holders tell has to come within this time. */
+const heldMs = 250;
+
+/** A node that is late has not read yet what it was told: then it holds for up to this long. */
+const mostHeldMs = 1_000;
+
+/** A tick that comes so much later than planned says that the node is late. */
+const lateMs = 120;
+
+/** For so long everyone must have been within reach: longer than any pause between two dials. */
+const usualSettledForMs = 6_000;
 
 /** Ids in one RPC; js-libp2p refuses one with more than 512. */
 const mostIds = 500;
+
+/** The version of the protocol that brought IDONTWANT. */
+const withIdontwant = "/meshsub/1.2.0";
 
 /** What is used of the library's router. */
 export interface Forwards {
@@ -24,28 +30,26 @@ export interface Forwards {
   reportMessageValidationResult(id: string, source: string, acceptance: "accept"): void;
 }
 
-/** The version of the protocol that brought IDONTWANT. */
-const withIdontwant = "/meshsub/1.2.0";
-
+/** A message that is not forwarded yet. */
 interface Held {
   readonly id: string;
   readonly source: string;
-  readonly dueMs: number;
-  readonly lastMs: number;
+  readonly sinceMs: number;
 }
 
+/** A message that has come, and where from. */
 interface Had {
   readonly id: Uint8Array;
   readonly source: string;
 }
 
 /**
- * Spares a mesh most of the copies that nobody needs. An author gives its message to all of its peers
- * at once (flood publish), and each of them would forward it to all others of its mesh, who have it
- * already: with three nodes that is half of all messages, with twenty five of six. So what comes
- * straight from its author is held for a moment, IDONTWANT tells in one RPC which messages of the
- * moment are there, and it is forwarded to those alone who have neither sent it nor said so. What has
- * come by way of another is forwarded at once.
+ * Spares a full mesh the copies that nobody needs. An author gives its message to all of its peers at
+ * once (flood publish), and each of them would forward it to all others of its mesh, who have it
+ * already: of 3 nodes that is half of all that is sent, of 20 five sixths. So where everyone is within
+ * reach, what comes straight from its author is held for a moment, IDONTWANT (gossipsub 1.2) tells in
+ * one RPC which messages are there, and only those who have neither sent a message nor said so get it
+ * forwarded. All else is forwarded at once.
  *
  * The library does the rest: with its option `asyncValidation` it forwards when it is told to, and
  * leaves out who has sent the message meanwhile.
@@ -56,8 +60,13 @@ export class HeldForwards {
   private had: Had[] = [];
   private timer: ReturnType<typeof setInterval> | undefined;
   private lastTickMs = 0;
+  /** Since when everyone has been within reach, as seen once a second. */
+  private fullSinceMs = Infinity;
 
-  constructor(private readonly router: Forwards) {
+  constructor(
+    private readonly router: Forwards,
+    private readonly settledForMs: number = usualSettledForMs,
+  ) {
     router.sendIDontWants = (id, topic, source) => {
       if (topic !== stressTestTopic) return;
       this.had.push({ id, source });
@@ -65,14 +74,18 @@ export class HeldForwards {
     };
   }
 
+  /** To be called once a second, with whether every other node is within reach. */
+  inspected(isFull: boolean): void {
+    if (!isFull) this.fullSinceMs = Infinity;
+    else if (this.fullSinceMs === Infinity) this.fullSinceMs = performance.now();
+  }
+
   /** A valid message, to be called for each. */
   received(id: string, source: string, isFromAuthor: boolean): void {
-    if (!isFromAuthor) {
-      this.router.reportMessageValidationResult(id, source, "accept");
-      return;
-    }
     const nowMs = performance.now();
-    this.held.push({ id, source, dueMs: nowMs + heldMs, lastMs: nowMs + mostHeldMs });
+    const isSettled = nowMs - this.fullSinceMs >= this.settledForMs;
+    if (!isFromAuthor || !isSettled) return this.forward(id, source);
+    this.held.push({ id, source, sinceMs: nowMs });
     this.run();
   }
 
@@ -85,6 +98,10 @@ export class HeldForwards {
     this.had = [];
   }
 
+  private forward(id: string, source: string): void {
+    this.router.reportMessageValidationResult(id, source, "accept");
+  }
+
   private run(): void {
     if (this.timer !== undefined) return;
     this.lastTickMs = performance.now();
@@ -93,15 +110,17 @@ export class HeldForwards {
 
   private tick(): void {
     const nowMs = performance.now();
-    const isLate = nowMs - this.lastTickMs > 2 * tellMs + 20;
+    const isLate = nowMs - this.lastTickMs > tellMs + lateMs;
     this.lastTickMs = nowMs;
     this.tell();
+    const endedMs = nowMs - (isLate ? mostHeldMs : heldMs);
     while (this.first < this.held.length) {
-      const { id, source, dueMs, lastMs } = this.held[this.first]!;
-      if (nowMs < (isLate ? lastMs : dueMs)) break;
+      const { id, source, sinceMs } = this.held[this.first]!;
+      if (sinceMs > endedMs && this.fullSinceMs !== Infinity) break;
       this.first++;
-      this.router.reportMessageValidationResult(id, source, "accept");
+      this.forward(id, source);
     }
+    // The oldest are taken out in batches: at 6,000 messages/s one by one would take longer than all else.
     if (this.first > 0 && this.first * 2 >= this.held.length) {
       this.held.splice(0, this.first);
       this.first = 0;
@@ -117,20 +136,19 @@ export class HeldForwards {
     this.had = [];
     for (const peer of router.mesh.get(stressTestTopic) ?? []) {
       if (router.streamsOutbound.get(peer)?.protocol !== withIdontwant) continue;
-      const messageIDs = had.filter(({ source }) => source !== peer).map(({ id }) => id);
-      for (let start = 0; start < messageIDs.length; start += mostIds) {
-        router.sendRpc(peer, {
-          subscriptions: [],
-          messages: [],
-          control: {
-            graft: [],
-            prune: [],
-            ihave: [],
-            iwant: [],
-            idontwant: [{ messageIDs: messageIDs.slice(start, start + mostIds) }],
-          },
-        });
+      const ids = had.filter(({ source }) => source !== peer).map(({ id }) => id);
+      for (let start = 0; start < ids.length; start += mostIds) {
+        router.sendRpc(peer, idontwant(ids.slice(start, start + mostIds)));
       }
     }
   }
+}
+
+/** An RPC as the library encodes it. */
+function idontwant(messageIDs: readonly Uint8Array[]): unknown {
+  return {
+    subscriptions: [],
+    messages: [],
+    control: { graft: [], prune: [], ihave: [], iwant: [], idontwant: [{ messageIDs }] },
+  };
 }

@@ -1,0 +1,140 @@
+import { test } from "bun:test";
+import assert from "node:assert/strict";
+import { type Forwards, HeldForwards } from "../../../lib/p2p/network/held_forwards.ts";
+import { stressTestTopic } from "../../../lib/p2p/network/topic.ts";
+import { fullMesh, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
+
+/** What a router was asked to do. */
+class AskedRouter implements Forwards {
+  readonly forwarded: string[] = [];
+  /** The peer, and the ids that it was told. */
+  readonly told: [string, string[]][] = [];
+  readonly mesh = new Map([[stressTestTopic, new Set(["author", "other", "old"])]]);
+  readonly streamsOutbound = new Map([
+    ["author", { protocol: "/meshsub/1.2.0" }],
+    ["other", { protocol: "/meshsub/1.2.0" }],
+    ["old", { protocol: "/meshsub/1.1.0" }],
+  ]);
+  sendIDontWants(_id: Uint8Array, _topic: string, _source: string): void {
+    assert.fail("the library's own must not be called");
+  }
+  sendRpc(peer: string, rpc: { control: { idontwant: { messageIDs: Uint8Array[] }[] } }): boolean {
+    const ids = rpc.control.idontwant.flatMap(({ messageIDs }) => messageIDs);
+    this.told.push([peer, ids.map((id) => Buffer.from(id).toString())]);
+    return true;
+  }
+  reportMessageValidationResult(id: string): void {
+    this.forwarded.push(id);
+  }
+}
+
+async function withForwards(
+  body: (forwards: HeldForwards, router: AskedRouter) => Promise<void> | void,
+): Promise<void> {
+  const router = new AskedRouter();
+  const forwards = new HeldForwards(router, 0);
+  try {
+    await body(forwards, router);
+  } finally {
+    forwards.stop();
+  }
+}
+
+test("received() forwards at once where not everyone is within reach, or another has sent it", () =>
+  withForwards((forwards, router) => {
+    forwards.received("before any look", "author", true);
+    forwards.inspected(false);
+    forwards.received("not full", "author", true);
+    forwards.inspected(true);
+    forwards.received("by way of another", "other", false);
+    assert.deepEqual(router.forwarded, ["before any look", "not full", "by way of another"]);
+  }));
+
+test("received() holds what comes from its author in a full mesh", () =>
+  withForwards(async (forwards, router) => {
+    forwards.inspected(true);
+    forwards.received("one", "author", true);
+    forwards.received("two", "author", true);
+    assert.deepEqual(router.forwarded, []);
+    await until("both forwarded", () => router.forwarded.length === 2);
+    assert.deepEqual(router.forwarded, ["one", "two"]);
+  }));
+
+test("inspected() lets go what is held when somebody is missing", () =>
+  withForwards(async (forwards, router) => {
+    forwards.inspected(true);
+    forwards.received("held", "author", true);
+    const startMs = performance.now();
+    forwards.inspected(false);
+    await until("it is forwarded", () => router.forwarded.length === 1);
+    assert.ok(performance.now() - startMs < 10_000);
+  }));
+
+test("stop() forgets what is held", () =>
+  withForwards(async (forwards, router) => {
+    forwards.inspected(true);
+    forwards.received("held", "author", true);
+    router.sendIDontWants(Buffer.from("held"), stressTestTopic, "author");
+    forwards.stop();
+    await Bun.sleep(400);
+    assert.deepEqual([router.forwarded, router.told], [[], []]);
+  }));
+
+test("sendIDontWants() tells in one RPC, and not who has sent it nor who does not know IDONTWANT", () =>
+  withForwards(async (_, router) => {
+    router.sendIDontWants(Buffer.from("one"), stressTestTopic, "author");
+    router.sendIDontWants(Buffer.from("two"), stressTestTopic, "other");
+    router.sendIDontWants(Buffer.from("three"), stressTestTopic, "author");
+    router.sendIDontWants(Buffer.from("elsewhere"), "another topic", "author");
+    await until("both are told", () => router.told.length >= 2);
+    assert.deepEqual(router.told, [["author", ["two"]], ["other", ["one", "three"]]]);
+  }));
+
+test("sendIDontWants() tells no more than 500 ids at once", () =>
+  withForwards(async (_, router) => {
+    for (let id = 0; id < 1_200; id++) {
+      router.sendIDontWants(Buffer.from(`${id}`), stressTestTopic, "author");
+    }
+    await until("all is told", () => router.told.length >= 3);
+    assert.deepEqual(router.told.map(([peer, ids]) => [peer, ids.length]), [
+      ["other", 500],
+      ["other", 500],
+      ["other", 200],
+    ]);
+  }));
+
+test("a full mesh that has settled sends nobody what it has", async () => {
+  const nodes = gossipNodes(3);
+  const copies = () => nodes.reduce((sum, { network }) => sum + network.removedCopies(), 0);
+  await withNodes(nodes, async () => {
+    await Promise.all(nodes.map((node) => node.start()));
+    await fullMesh(nodes);
+    const [author, ...others] = nodes;
+    assert.ok(author !== undefined);
+    let token = 0;
+    const publish = async () => {
+      const text = `message ${token}`;
+      author.network.publish(Buffer.from(text), token++);
+      await until(`${text} everywhere`, () => others.every(({ received }) => received.has(text)));
+    };
+    for (let count = 0; count < 20; count++) await publish();
+    assert.ok(copies() > 0, "a mesh that has just come about forwards at once");
+    // Whoever has not settled yet forwards to those who have.
+    const settled = async () => {
+      const before = copies();
+      for (let count = 0; count < 3; count++) await publish();
+      await Bun.sleep(300);
+      return copies() === before;
+    };
+    const endMs = performance.now() + 20_000;
+    while (!(await settled())) assert.ok(performance.now() < endMs, "it did not settle");
+    const before = copies();
+    for (let count = 0; count < 50; count++) await publish();
+    await Bun.sleep(500);
+    // A busy host may hold one of them up for longer than messages are held.
+    assert.ok(copies() - before < 25, `${copies() - before} copies of 50 messages`);
+    for (const { received } of others) {
+      for (const times of received.values()) assert.equal(times, 1);
+    }
+  });
+}, 60_000);
