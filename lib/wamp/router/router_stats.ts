@@ -89,8 +89,8 @@ export function routerMetrics(router: Router): string {
   exposition.total("sessions_aborted", "Sessions that were refused or ended with ABORT", [
     [node, counters.sessionsAborted],
   ]);
-  exposition.total("slow_closed", "Rawsockets closed because they did not read", [
-    [node, listeners.reduce((sum, { slowClosed = 0 }) => sum + slowClosed, 0)],
+  exposition.total("slow_closed", "Connections closed because they did not read", [
+    [node, listeners.reduce((sum, { slowClosed }) => sum + slowClosed, 0)],
   ]);
   exposition.total("too_long", "Messages longer than what their client takes, not sent", [
     [node, counters.tooLong],

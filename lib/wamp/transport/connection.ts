@@ -84,8 +84,8 @@ export interface WampListener {
   /** With the port that the kernel chose: `ws://127.0.0.1:8081/ws`. */
   readonly url: string;
   readonly port: number;
-  /** Connections that were ended because they did not read; undefined where that is not known. */
-  readonly slowClosed: number | undefined;
+  /** Connections that were ended because they did not read. */
+  readonly slowClosed: number;
   /** New connections are refused from now on; those that are open go on. */
   stopAccepting(): void;
   /** Stops listening and ends all connections. */

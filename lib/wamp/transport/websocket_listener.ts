@@ -1,23 +1,16 @@
 import { listenError } from "../../transport/listen_error.ts";
-import { packBatch, unpackBatch } from "../serialization/batch.ts";
-import type { Encoded } from "../serialization/serializer.ts";
 import { chooseSubprotocol, type Subprotocol, subprotocols } from "../serialization/subprotocol.ts";
-import {
-  type Connection,
-  type Group,
-  type Lane,
-  type ListenerSettings,
-  peerName,
-  type Receiver,
-  type WampListener,
-} from "./connection.ts";
-import { Doubt } from "./doubt.ts";
+import { type ListenerSettings, peerName, type WampListener } from "./connection.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { formatListenUrl, type ListenUrl } from "./listen_url.ts";
+import { SlowWatch } from "./slow_watch.ts";
 import { tlsOptionOf } from "./wamp_url.ts";
+import { WebSocketConnection, WebSocketLane } from "./websocket_connection.ts";
+
+/** More than the engine keeps of small messages to a topic before they count as waiting. */
+const enginesPendingBytes = 2 ** 20;
 
 type Server = Bun.Server<WebSocketConnection>;
-type Socket = Bun.ServerWebSocket<WebSocketConnection>;
 
 export interface WebSocketListenerSettings extends ListenerSettings {
   /** Answers a request that asks for no upgrade. `peer`: who asks. */
@@ -32,6 +25,7 @@ export interface WebSocketListenerSettings extends ListenerSettings {
  */
 export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSettings): WampListener {
   const connections = new Set<WebSocketConnection>();
+  const slow = new SlowWatch(connections, settings.maxPendingBytes);
   const lanes = new Map<string, WebSocketLane>();
   let isStopped = false;
 
@@ -71,8 +65,9 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
     websocket: {
       perMessageDeflate: false,
       maxPayloadLength: settings.maxMessageBytes,
-      backpressureLimit: settings.maxPendingBytes,
-      // Without it, Bun drops silently what a slow client does not take.
+      // Who does not read is ended sooner, and counted: from here on the engine drops messages, and
+      // ends the connection uncounted, or over TLS not at all.
+      backpressureLimit: Math.min(settings.maxPendingBytes + enginesPendingBytes, 2 ** 32 - 1),
       closeOnBackpressureLimit: true,
       idleTimeout: 0,
       open(socket) {
@@ -106,7 +101,7 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
   function laneOf(subprotocol: Subprotocol, server: Server): WebSocketLane {
     let lane = lanes.get(subprotocol.name);
     if (lane === undefined) {
-      lane = new WebSocketLane(server, subprotocol);
+      lane = new WebSocketLane(server, subprotocol, slow);
       lanes.set(subprotocol.name, lane);
     }
     return lane;
@@ -117,8 +112,9 @@ export function listenWebSocket(url: ListenUrl, settings: WebSocketListenerSetti
   return {
     url: formatListenUrl(url, port),
     port,
-    // The engine closes slow clients as if they had gone by themselves.
-    slowClosed: undefined,
+    get slowClosed() {
+      return slow.ended;
+    },
     stopAccepting() {
       isStopped = true;
       // Resolves when the last connection has gone, which `stop` sees to.
@@ -163,164 +159,4 @@ function pathOf(url: string): string {
   const from = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const path = from < 0 ? "/" : url.slice(from);
   return /^[^?#]*/.exec(path)?.[0] ?? path;
-}
-
-/** About 200 bytes beside what the engine has. */
-class WebSocketConnection implements Connection {
-  readonly lane: WebSocketLane;
-  readonly peer: string;
-  readonly kind = "websocket";
-  heard = true;
-  activity = 0;
-  /** Undefined before it is open and after it has ended. */
-  socket: Socket | undefined;
-  #receiver: Receiver | undefined;
-  readonly #settings: ListenerSettings;
-  #doubt: Doubt<string | Buffer> | undefined;
-
-  constructor(lane: WebSocketLane, peer: string, settings: ListenerSettings) {
-    this.lane = lane;
-    this.peer = peer;
-    this.#settings = settings;
-  }
-
-  opened(socket: Socket, receiver: Receiver): void {
-    this.socket = socket;
-    this.#receiver = receiver;
-  }
-
-  lives(): void {
-    this.heard = true;
-    this.activity++;
-  }
-
-  received(message: string | Buffer): void {
-    this.lives();
-    if (this.#doubt?.isOpen) this.#doubt.hold(message);
-    else this.#take(message);
-  }
-
-  answered(content: Uint8Array): void {
-    this.lives();
-    this.#doubt?.answered(content);
-  }
-
-  #take(message: string | Buffer): void {
-    if (!this.lane.isBatched) {
-      this.#receiver?.message(message);
-      return;
-    }
-    try {
-      if (typeof message === "string") throw new TypeError("a batch came as text");
-      unpackBatch(message, (one) => this.#receiver?.message(one));
-    } catch {
-      this.terminate();
-    }
-  }
-
-  ended(): void {
-    this.socket = undefined;
-    this.#doubt?.end();
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
-    receiver?.closed();
-  }
-
-  send(message: Encoded): boolean {
-    this.socket?.send(this.lane.framed(message));
-    return true;
-  }
-
-  /** The engine writes by itself. */
-  flush(): void {}
-
-  doubt(): void {
-    const { pingIntervalMs, standstill } = this.#settings;
-    if (pingIntervalMs === 0 || this.socket === undefined) return;
-    this.lives();
-    this.#doubt ??= new Doubt(standstill, (message) => this.#take(message));
-    this.socket.ping(this.#doubt.begin());
-  }
-
-  get isInDoubt(): boolean {
-    return this.#doubt?.isOpen === true;
-  }
-
-  ping(): void {
-    this.socket?.ping();
-  }
-
-  close(): void {
-    this.socket?.close(1000);
-  }
-
-  terminate(): void {
-    this.socket?.terminate();
-  }
-}
-
-/** The connections of one server that speak one subprotocol. */
-class WebSocketLane implements Lane {
-  readonly serializer;
-  readonly isBatched: boolean;
-  readonly #server: Server;
-  readonly #name: string;
-  #groups = 0;
-
-  constructor(server: Server, subprotocol: Subprotocol) {
-    this.serializer = subprotocol.serializer;
-    this.isBatched = subprotocol.isBatched;
-    this.#server = server;
-    this.#name = subprotocol.name;
-  }
-
-  createGroup(): Group {
-    return new WebSocketGroup(this, this.#server, `${this.#name} ${++this.#groups}`);
-  }
-
-  /** A message as a batch of one, where batches are spoken. */
-  framed(message: Encoded): Encoded {
-    return this.isBatched ? packBatch([message as Uint8Array]) : message;
-  }
-}
-
-/** A topic of `Bun.serve`. */
-class WebSocketGroup implements Group {
-  readonly #lane: WebSocketLane;
-  readonly #server: Server;
-  readonly #topic: string;
-  readonly #members = new Set<Connection>();
-
-  constructor(lane: WebSocketLane, server: Server, topic: string) {
-    this.#lane = lane;
-    this.#server = server;
-    this.#topic = topic;
-  }
-
-  get size(): number {
-    return this.#members.size;
-  }
-
-  has(connection: Connection): boolean {
-    return this.#members.has(connection);
-  }
-
-  add(connection: Connection): void {
-    this.#members.add(connection);
-    (connection as WebSocketConnection).socket?.subscribe(this.#topic);
-  }
-
-  remove(connection: Connection): void {
-    if (!this.#members.delete(connection)) return;
-    (connection as WebSocketConnection).socket?.unsubscribe(this.#topic);
-  }
-
-  publish(message: Encoded, except?: Connection): number {
-    const framed = this.#lane.framed(message);
-    const isExcept = except !== undefined && this.#members.has(except);
-    const socket = isExcept ? (except as WebSocketConnection).socket : undefined;
-    if (socket !== undefined) socket.publish(this.#topic, framed);
-    else this.#server.publish(this.#topic, framed);
-    return this.#members.size - (isExcept ? 1 : 0);
-  }
 }
