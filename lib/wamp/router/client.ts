@@ -135,8 +135,9 @@ export class RouterClient implements Receiver {
     const isLink = identity.authrole === routerRole;
     const extra = isDict(authextra) ? authextra : {};
     const node = isLink ? String(extra["x_holdfast_node"] ?? this.#sessionId) : "";
+    const instance = extra["x_holdfast_instance"];
     const resumed = isLink
-      ? realm.beginLink(node, extra["x_holdfast_session"], extra["x_holdfast_events"])
+      ? realm.beginLink(node, instance, extra["x_holdfast_session"], extra["x_holdfast_events"])
       : undefined;
     const session = new Session({
       id: this.#sessionId,
@@ -145,6 +146,7 @@ export class RouterClient implements Receiver {
       connection: this.#connection,
       isLink,
       node,
+      instance: isLink ? instance : undefined,
       log: isLink ? resumed?.log ?? new LinkLog() : undefined,
       roles: details["roles"] as Dict,
       close: (reason, message) => this.goodbye(reason, message),

@@ -24,8 +24,9 @@ import type { Caller, Identity } from "./session.ts";
 export interface LinkSettings {
   readonly url: ListenUrl;
   readonly realm: Realm;
-  /** This router's own name. */
+  /** This router's own name, and what tells it from one of that name before it started again. */
   readonly node: string;
+  readonly instance: string;
   readonly key: SigningKey;
   readonly counters: RouterCounters;
   readonly maxMessageBytes: number;
@@ -151,7 +152,7 @@ export class Link implements Caller {
 
   #hello(): void {
     this.state = "joining";
-    const { realm, node, key } = this.#settings;
+    const { realm, node, instance, key } = this.#settings;
     this.#send([codes.hello, realm.name, {
       roles,
       authmethods: ["cryptosign"],
@@ -159,6 +160,7 @@ export class Link implements Caller {
       authextra: {
         pubkey: key.publicKey,
         x_holdfast_node: node,
+        x_holdfast_instance: instance,
         // Where it goes on, if the other router still has what was missed.
         ...this.id === 0 ? {} : { x_holdfast_session: this.id, x_holdfast_events: this.#count },
       },

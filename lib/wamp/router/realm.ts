@@ -58,14 +58,23 @@ export class Realm {
    * Begins a link from another router. An earlier one from there has ended, even if that does not show
    * here yet.
    *
+   * @param instance of the other router. Links of the same one go on beside each other, unless it says
+   * that this one follows another: of two addresses that lead here, it ends one itself.
    * @param sessionId of the earlier link, where the other router tells it.
    * @param received how many events came over it.
    * @returns where it goes on; undefined: from the beginning.
    */
-  beginLink(node: string, sessionId: unknown, received: unknown): ResumedLink | undefined {
+  beginLink(
+    node: string,
+    instance: unknown,
+    sessionId: unknown,
+    received: unknown,
+  ): ResumedLink | undefined {
     this.broker.linkOutbox.flush();
     for (const session of [...this.sessions.values()]) {
       if (!session.isLink || session.node !== node) continue;
+      const isBeside = instance !== undefined && session.instance === instance;
+      if (isBeside && session.id !== sessionId) continue;
       this.lose(session);
       session.connection.terminate();
     }

@@ -39,6 +39,7 @@ export class Router {
   readonly realms: ReadonlyMap<string, Realm>;
   readonly listeners: WampListener[] = [];
   readonly links: Link[] = [];
+  readonly #instance = crypto.randomUUID();
   readonly #settings: RouterSettings;
   readonly #clients = new Set<RouterClient>();
   readonly #standstill = new StandstillWatch(() => this.#stoodStill());
@@ -90,6 +91,7 @@ export class Router {
           url,
           realm,
           node: this.node,
+          instance: this.#instance,
           key,
           counters: this.counters,
           maxMessageBytes: this.#settings.maxMessageBytes,

@@ -38,8 +38,9 @@ export class Session implements Caller {
   readonly role: Role;
   readonly connection: Connection;
   readonly isLink: boolean;
-  /** The node of a link. */
+  /** The node of a link, and which of its lives: a router that starts again is another instance. */
   readonly node: string;
+  readonly instance: unknown;
   readonly roles: Dict;
   readonly subscriptions = new Set<Subscription>();
   readonly registrations = new Set<Registration>();
@@ -57,13 +58,14 @@ export class Session implements Caller {
   #lastRequest = 0;
 
   constructor(
-    { id, identity, role, connection, isLink, node, roles, log, close }: {
+    { id, identity, role, connection, isLink, node, instance, roles, log, close }: {
       readonly id: number;
       readonly identity: Identity;
       readonly role: Role;
       readonly connection: Connection;
       readonly isLink: boolean;
       readonly node: string;
+      readonly instance: unknown;
       readonly roles: Dict;
       readonly log: LinkLog | undefined;
       close(reason: string, message?: string): void;
@@ -75,6 +77,7 @@ export class Session implements Caller {
     this.connection = connection;
     this.isLink = isLink;
     this.node = node;
+    this.instance = instance;
     this.roles = roles;
     this.log = log;
     this.#close = close;

@@ -375,6 +375,8 @@ test("two links to the same router are one", async () => {
     assert.deepEqual((await subscriber.next())[4], [1]);
     await Bun.sleep(20);
     assert.equal(subscriber.received.length, 0);
+    // The second one has not ended the first.
+    assert.deepEqual(other.router.links.map(({ joined }) => joined).sort(), [0, 1]);
     publisher.close();
     subscriber.close();
   } finally {
