@@ -1,18 +1,28 @@
 import { stressTestTopic } from "./topic.ts";
 
-/** What is had is told this often, for all messages together. */
-const tellMs = 100;
+/** How long a message is held, and how often what is had is told, for all messages together. */
+interface Holding {
+  /** What the holders of a message tell has to come within this time. */
+  readonly heldMs: number;
+  readonly tellMs: number;
+}
 
-/** How long a message is held: what its holders tell has to come within this time. */
-const heldMs = 250;
+/** Where others may still miss some of their peers, a message must not wait for long. */
+const brief: Holding = { heldMs: 60, tellMs: 20 };
+const settled: Holding = { heldMs: 250, tellMs: 100 };
+
+const tickMs = 20;
+
+/** A tick that comes so much later than planned says that the node is late. */
+const lateMs = 60;
 
 /** A node that is late has not read yet what it was told: then it holds for up to this long. */
 const mostHeldMs = 1_000;
 
-/** A tick that comes so much later than planned says that the node is late. */
-const lateMs = 120;
-
-/** For so long everyone must have been within reach: longer than any pause between two dials. */
+/**
+ * For so long everyone must have been within reach until nobody is thought to miss anybody: longer than
+ * any pause between two dials.
+ */
 const usualSettledForMs = 6_000;
 
 /** Ids in one RPC; js-libp2p refuses one with more than 512. */
@@ -60,6 +70,7 @@ export class HeldForwards {
   private had: Had[] = [];
   private timer: ReturnType<typeof setInterval> | undefined;
   private lastTickMs = 0;
+  private lastToldMs = 0;
   /** Since when everyone has been within reach, as seen once a second. */
   private fullSinceMs = Infinity;
 
@@ -82,11 +93,13 @@ export class HeldForwards {
 
   /** A valid message, to be called for each. */
   received(id: string, source: string, isFromAuthor: boolean): void {
-    const nowMs = performance.now();
-    const isSettled = nowMs - this.fullSinceMs >= this.settledForMs;
-    if (!isFromAuthor || !isSettled) return this.forward(id, source);
-    this.held.push({ id, source, sinceMs: nowMs });
+    if (!isFromAuthor || !this.isFull) return this.forward(id, source);
+    this.held.push({ id, source, sinceMs: performance.now() });
     this.run();
+  }
+
+  private get isFull(): boolean {
+    return this.fullSinceMs !== Infinity;
   }
 
   /** Forgets what is held. */
@@ -105,18 +118,22 @@ export class HeldForwards {
   private run(): void {
     if (this.timer !== undefined) return;
     this.lastTickMs = performance.now();
-    this.timer = setInterval(() => this.tick(), tellMs);
+    this.timer = setInterval(() => this.tick(), tickMs);
   }
 
   private tick(): void {
     const nowMs = performance.now();
-    const isLate = nowMs - this.lastTickMs > tellMs + lateMs;
+    const isLate = nowMs - this.lastTickMs > tickMs + lateMs;
     this.lastTickMs = nowMs;
-    this.tell();
+    const { heldMs, tellMs } = nowMs - this.fullSinceMs >= this.settledForMs ? settled : brief;
+    if (nowMs - this.lastToldMs >= tellMs - tickMs / 2) {
+      this.lastToldMs = nowMs;
+      this.tell();
+    }
     const endedMs = nowMs - (isLate ? mostHeldMs : heldMs);
     while (this.first < this.held.length) {
       const { id, source, sinceMs } = this.held[this.first]!;
-      if (sinceMs > endedMs && this.fullSinceMs !== Infinity) break;
+      if (sinceMs > endedMs && this.isFull) break;
       this.first++;
       this.forward(id, source);
     }
@@ -125,7 +142,7 @@ export class HeldForwards {
       this.held.splice(0, this.first);
       this.first = 0;
     }
-    if (this.held.length > 0) return;
+    if (this.held.length > 0 || this.had.length > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
   }
