@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { HostLimitError, UsageError } from "../../lib/errors.ts";
+import { exitCodes, HostLimitError, UsageError } from "../../lib/errors.ts";
 import type { ServerCounts, ServerSnapshot } from "../../lib/stats/snapshot.ts";
 import { formatEndpoint, type Scheme } from "../../lib/transport/endpoint.ts";
 import { allAnswered } from "../cli/client_process.ts";
-import { runHere } from "../client/local_client.ts";
+import { LocalClient, runHere } from "../client/local_client.ts";
 import { childrenOf, isAlive } from "../workers/alive.ts";
 import { LocalServer, until } from "./running_server.ts";
 
@@ -73,7 +73,7 @@ test("server workers share every port and one certificate, and count as one serv
 
 test("connections are spread over the workers", async () => {
   await using server = await LocalServer.start(["ws://127.0.0.1:0"], { workers: 2 });
-  const running = runHere(urlOf(server, "ws"), { connections: 200, durationMs: 1800 });
+  const client = new LocalClient(urlOf(server, "ws"), { connections: 200, durationMs: 60_000 });
   const { workers, total } = await server.snapshotWith(
     "all are in",
     ({ total }) => total.open === 200,
@@ -81,7 +81,8 @@ test("connections are spread over the workers", async () => {
   assert.equal(workers!.reduce((sum, { open }) => sum + open, 0), total.open);
   // Fewer than 50 of 200 on one of two: a chance of 10^-13.
   assert.ok(workers!.every(({ open }) => open > 50), JSON.stringify(workers));
-  assert.equal((await running).exitCode, 0);
+  client.interrupt();
+  assert.equal((await client.ended).exitCode, exitCodes.interrupted);
 }, 30_000);
 
 test(
@@ -91,7 +92,9 @@ test(
       workers: 2,
     });
     const endpoint = urlOf(server, "tcp");
-    const first = runHere(endpoint, { connections: 100, intervalMs: 100, durationMs: 2500 });
+    const first = new LocalClient(endpoint, {
+      ...{ connections: 100, intervalMs: 100, durationMs: 60_000 },
+    });
     const before = await server.snapshotWith(
       "all are in",
       ({ total }) => total.open === 100 && total.messages > 100,
@@ -110,7 +113,8 @@ test(
     assert.equal(after.total.failures[0]?.kind, "host-worker");
     assert.ok(after.total.messages >= before.total.messages);
     assertBalanced(after.total);
-    const lost = (await first).snapshot!;
+    first.interrupt();
+    const lost = (await first.ended).snapshot!;
     assert.equal(lost.connections.lost, open);
 
     const second = allAnswered(

@@ -51,7 +51,7 @@ export async function withRouter(
 }
 
 /** Waits until a condition holds. */
-export async function until(holds: () => boolean, limitMs = 5000): Promise<void> {
+export async function until(holds: () => boolean, limitMs = 15_000): Promise<void> {
   const endMs = performance.now() + limitMs;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`it did not happen in ${limitMs} ms: ${holds}`);

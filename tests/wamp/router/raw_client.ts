@@ -82,7 +82,7 @@ export class RawClient {
   }
 
   /** The next message that has not been taken. */
-  async next(limitMs = 5000): Promise<unknown[]> {
+  async next(limitMs = 15_000): Promise<unknown[]> {
     const endMs = performance.now() + limitMs;
     while (this.received.length === 0) {
       if (this.socket.readyState >= WebSocket.CLOSING) throw new Error("the connection has ended");

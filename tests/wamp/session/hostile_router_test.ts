@@ -29,7 +29,8 @@ async function attacked(
     capacity: sessions,
     realm: "realm1",
     subprotocol: subprotocolOf(name, isBatched),
-    joinTimeoutMs: 400,
+    // Where the router says nothing, it is awaited.
+    joinTimeoutMs: prepare.length > 0 ? 8000 : 400,
   }, {
     joined: (id) => void client.send(id, [codes.subscribe, 1, {}, "com.example.t"]),
     raw: () => false,
