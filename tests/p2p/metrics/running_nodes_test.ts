@@ -18,13 +18,12 @@ test("the metrics of running nodes say what they have sent to each other", async
     for (const { value } of samples) assert.equal(value, 0, name);
   }
   await served.begin();
-  await Bun.sleep(700);
   await until(
     () =>
-      served.nodes.map((node) => node.snapshot()).every(({ clockOffsets, histograms }) =>
-        clockOffsets.length === 2 && histograms.ping.count >= 2
+      served.nodes.map((node) => node.snapshot()).every(({ clockOffsets, histograms, broadcast }) =>
+        clockOffsets.length === 2 && histograms.ping.count >= 2 && broadcast.due >= 50
       ),
-    "clocks and pings of all peers",
+    "clocks and pings of all peers, and fifty messages of each",
   );
   await served.finish();
   served.monitor.takeReading();
@@ -81,7 +80,7 @@ test(
   async () => {
     await using served = await ServedNodes.start();
     await served.begin();
-    await Bun.sleep(200);
+    await until(() => served.nodes[1]!.snapshot().received.messages > 20, "messages");
     await served.finish();
     const { url } = served.servers[1]!;
     const stats = await (await fetch(new URL("stats", url))).json();

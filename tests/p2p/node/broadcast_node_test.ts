@@ -15,11 +15,18 @@ function isBalanced({ broadcast, received, senders }: NodeSnapshot) {
   assert.equal(received.messages, taken);
 }
 
-/** Runs the plan of some nodes for a while, until everybody has everything. */
-async function broadcast(nodes: readonly BroadcastNode[], lengthMs: number) {
+/** Runs the plan of some nodes until so many messages are due, and everybody has everything. */
+async function broadcast(
+  nodes: readonly BroadcastNode[],
+  due: number,
+  broadcasters: readonly BroadcastNode[] = nodes,
+) {
   await until(() => nodes.every((node) => node.isConnected()), "a full mesh");
   for (const node of nodes) node.begin();
-  await Bun.sleep(lengthMs);
+  await until(
+    () => broadcasters.every((node) => node.snapshot().broadcast.due >= due),
+    `${due} messages due`,
+  );
   await Promise.all(nodes.map((node) => node.finish()));
   const sent = () =>
     nodes.reduce((total, node) => total + node.snapshot().broadcast.sent, 0) * (nodes.length - 1);
@@ -43,7 +50,7 @@ test("BroadcastNode: three nodes broadcast to each other, everything arrives onc
     duplicated: () => assert.fail("a message came twice"),
   }));
   try {
-    await broadcast(nodes, 800);
+    await broadcast(nodes, 80);
     for (const node of nodes) {
       const snapshot = node.snapshot();
       isBalanced(snapshot);
@@ -80,7 +87,7 @@ test("BroadcastNode: three nodes broadcast to each other, everything arrives onc
 test("BroadcastNode: in mode one only the broadcaster does", async () => {
   const nodes = await startNodes(3, { mode: "one", broadcaster: 1, heartbeatMs: 5 });
   try {
-    await broadcast(nodes, 300);
+    await broadcast(nodes, 50, [nodes[1]!]);
     for (const [nodeId, node] of nodes.entries()) {
       const { broadcast, senders } = node.snapshot();
       assert.equal(broadcast.due > 0, nodeId === 1);
@@ -101,11 +108,11 @@ test("BroadcastNode: in mode rr each broadcasts in its turn", async () => {
     },
   }));
   try {
-    await broadcast(nodes, 1_600);
+    await broadcast(nodes, 40);
     for (const node of nodes) {
       const { broadcast } = node.snapshot();
-      // Two turns of 25 at least, of which the first may have gone on already.
-      assert.ok(broadcast.due >= 25 && broadcast.due <= 80, `${broadcast.due} were due`);
+      // Two turns of 25, of which the first may have gone on already; others may be in their third.
+      assert.ok(broadcast.due >= 40 && broadcast.due <= 80, `${broadcast.due} were due`);
       assert.equal(totalDropped(broadcast), 0);
     }
     // A turn begins to the nanosecond by a clock that is set right every second.
@@ -120,7 +127,7 @@ test("BroadcastNode: what nobody can receive is dropped, and counted", async () 
   const [node] = await startNodes(1, { heartbeatMs: 5, numNodes: 2 });
   try {
     node!.begin();
-    await Bun.sleep(200);
+    await until(() => node!.snapshot().broadcast.due >= 10, "ten messages due");
     await node!.finish();
     const snapshot = node!.snapshot();
     isBalanced(snapshot);
@@ -136,9 +143,12 @@ test("BroadcastNode: a node that is killed and started again is followed", async
   try {
     await until(() => nodes.every((node) => node.isConnected()), "a full mesh");
     for (const node of nodes) node.begin();
-    await Bun.sleep(300);
+    const ofSender = (node: BroadcastNode, id: number) =>
+      node.snapshot().senders.find(({ sender }) => sender === id);
+    await until(() => (ofSender(nodes[0]!, 2)?.received ?? 0) >= 20, "messages of node 2");
     await nodes[2]!.stop();
-    await Bun.sleep(300);
+    const before = nodes[0]!.snapshot().broadcast.due;
+    await until(() => nodes[0]!.snapshot().broadcast.due >= before + 20, "messages without it");
     nodes[2] = await BroadcastNode.start(nodeSettings({
       nodeId: 2,
       numNodes: 3,
@@ -147,11 +157,11 @@ test("BroadcastNode: a node that is killed and started again is followed", async
       begin: "connected",
     }));
     await until(() => nodes.every((node) => node.isConnected()), "a full mesh again");
-    await Bun.sleep(300);
+    await until(() => ofSender(nodes[0]!, 2)?.restarts === 1, "messages of the new node 2");
+    await until(() => nodes[2]!.snapshot().senders.length === 2, "messages of both others");
     await Promise.all(nodes.map((node) => node.finish()));
-    await Bun.sleep(200);
     for (const node of nodes) isBalanced(node.snapshot());
-    const ofKilled = nodes[0]!.snapshot().senders.find(({ sender }) => sender === 2)!;
+    const ofKilled = ofSender(nodes[0]!, 2)!;
     assert.equal(ofKilled.restarts, 1);
     assert.equal(ofKilled.duplicates, 0);
     const fresh = nodes[2]!.snapshot();

@@ -39,7 +39,7 @@ export function nodeSettings(changes: Partial<BroadcastNodeSettings> = {}): Broa
     originSeconds,
     begin: "told",
     connectTimeoutMs: 20_000,
-    drainMs: 3_000,
+    drainMs: 15_000,
     note: () => {},
     ...changes,
   };
