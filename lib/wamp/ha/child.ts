@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { HostLimitError, messageOf } from "../../errors.ts";
+import { environmentName, type Rows } from "../../options/row.ts";
 
 /** Where holdfast begins when it runs from source; the compiled executable begins there by itself. */
 const sourceEntry = join(import.meta.dir, "../../cli/executable.ts");
@@ -8,10 +9,18 @@ const sourceEntry = join(import.meta.dir, "../../cli/executable.ts");
 /** How much of what a child wrote is kept, to say why it ended. */
 const keptCharacters = 4_000;
 
-/** The command that runs this executable with these arguments. */
-export function holdfastCommand(...args: readonly string[]): string[] {
+/**
+ * The command that runs this executable with these arguments, and with no options from the environment:
+ * those are meant for this process.
+ *
+ * @param rows the options of the subcommand.
+ */
+export function holdfastCommand(rows: Rows, ...args: readonly string[]): string[] {
   const entry = Bun.isStandaloneExecutable ? [] : ["--no-warnings", sourceEntry];
-  return [process.execPath, ...entry, ...args];
+  const unset = Object.values(rows).flatMap((row) => ["-u", environmentName(row)]);
+  // It becomes the command, so that the process id stays.
+  const clean = Bun.which("env") === null ? [] : ["env", ...unset];
+  return [...clean, process.execPath, ...entry, ...args];
 }
 
 /**

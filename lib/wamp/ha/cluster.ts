@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Endpoint } from "../../transport/endpoint.ts";
+import { routerRows } from "../router/options.ts";
 import { Child, holdfastCommand, waitFor } from "./child.ts";
 import { freePorts } from "./free_ports.ts";
 import { LinkRelay } from "./link_relay.ts";
@@ -145,6 +146,7 @@ export class Cluster {
       return ["--link", `rs://${host}:${relay?.port ?? other.rsPort}`];
     });
     return holdfastCommand(
+      routerRows,
       ...["wamp", "router", "--node", node.name, "--realm", realm],
       ...["--listen", `ws://${host}:${node.wsPort}/ws`, "--listen", `rs://${host}:${node.rsPort}`],
       ...links,

@@ -9,6 +9,7 @@ import { openOutput } from "../../report/output.ts";
 import { evaluate, type Expectation, parseExpectationOf } from "../../stats/expectations.ts";
 import { formatElapsed } from "../../stats/figures.ts";
 import type { Verdict } from "../../stats/snapshot.ts";
+import { backendRows } from "../backend/options.ts";
 import { payloadHeadBytes } from "../probe/payload_maker.ts";
 import { type ProbePlan, procedureOf } from "../probe/plan.ts";
 import { probeSnapshotToJson } from "../probe/snapshot_json.ts";
@@ -180,6 +181,7 @@ async function startBackend(
   const child = new Child(
     "the backend",
     holdfastCommand(
+      backendRows,
       ...["wamp", "backend", "--realm", settings.realm, "--serializer", settings.serializer],
       ...["--nodes", `${settings.nodes}`, "--silent"],
       ...urls,
