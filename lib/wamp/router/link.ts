@@ -127,9 +127,9 @@ export class Link implements Caller {
 
   /** RESULT or ERROR of the dealer here: YIELD or ERROR for the router there. */
   send(head: readonly unknown[], payload: Payload): boolean {
-    if (head[0] === codes.result) this.#send([codes.yield, head[1], head[2]], payload);
-    else this.#send([codes.error, codes.invocation, head[2], head[3], head[4]], payload);
-    return true;
+    return head[0] === codes.result
+      ? this.#send([codes.yield, head[1], head[2]], payload)
+      : this.#send([codes.error, codes.invocation, head[2], head[3], head[4]], payload);
   }
 
   #dial(): void {
@@ -207,7 +207,8 @@ export class Link implements Caller {
         if (typeof challenge !== "string" || !/^[0-9a-f]{64}$/i.test(challenge)) {
           throw new ProtocolViolation("CHALLENGE came without 32 bytes in hex");
         }
-        return this.#send([codes.authenticate, this.#settings.key.answer(challenge), {}]);
+        this.#send([codes.authenticate, this.#settings.key.answer(challenge), {}]);
+        return;
       }
       case codes.welcome:
         return this.#welcome(message);
@@ -317,8 +318,9 @@ export class Link implements Caller {
     }
   }
 
-  #send(head: readonly unknown[], payload = Payload.empty): void {
-    this.#socket?.send(cbor.join(head, payload));
+  /** @returns false: it is longer than what the other router takes. */
+  #send(head: readonly unknown[], payload = Payload.empty): boolean {
+    return this.#socket?.send(cbor.join(head, payload)) ?? true;
   }
 
   /**

@@ -4,12 +4,17 @@ import { subprotocolOf } from "../serialization/subprotocol.ts";
 import { Doubt } from "./doubt.ts";
 import { formatListenUrl, type ListenUrl } from "./listen_url.ts";
 import { frame, FrameReader, frameTypes } from "./rawsocket_frame.ts";
-import { handshakeBytes, lengthExponent, magic } from "./rawsocket_handshake.ts";
+import { handshakeBytes, lengthExponent, longestMessage, magic } from "./rawsocket_handshake.ts";
 import type { StandstillWatch } from "./standstill.ts";
 
 /** The dialing end of a connection between two routers. */
 export interface LinkSocket {
-  send(message: Encoded): void;
+  /**
+   * Sends a message; one that is too early or too late is forgotten.
+   *
+   * @returns false: it is longer than what the other router takes; it is not sent.
+   */
+  send(message: Encoded): boolean;
   /** Asks the peer for a sign of life; `heard` counts it. */
   ping(): void;
   /**
@@ -29,7 +34,12 @@ export interface LinkSocketHandlers {
   closed(reason: string): void;
 }
 
-/** Connects to another router. Serializers of bytes only. */
+/**
+ * Connects to another router. Serializers of bytes only.
+ *
+ * @param maxMessageBytes longest message that is taken, and by WebSocket sent: there the other router
+ * does not say what it takes.
+ */
 export function dialLink(
   url: ListenUrl,
   serializer: Serializer,
@@ -38,7 +48,7 @@ export function dialLink(
   handlers: LinkSocketHandlers,
 ): LinkSocket {
   return url.kind === "websocket"
-    ? new WebSocketLink(url, serializer, standstill, handlers)
+    ? new WebSocketLink(url, serializer, maxMessageBytes, standstill, handlers)
     : new RawSocketLink(url, serializer, maxMessageBytes, standstill, handlers);
 }
 
@@ -46,17 +56,20 @@ class WebSocketLink implements LinkSocket {
   heard = 0;
   readonly #socket: WebSocket & { ping?(content?: Uint8Array): void };
   readonly #doubt: Doubt<Uint8Array>;
+  readonly #maxSendBytes: number;
   #isClosed = false;
 
   constructor(
     url: ListenUrl,
     serializer: Serializer,
+    maxMessageBytes: number,
     standstill: StandstillWatch,
     handlers: LinkSocketHandlers,
   ) {
     this.#doubt = new Doubt(standstill, (message) => {
       if (!this.#isClosed) handlers.message(message);
     });
+    this.#maxSendBytes = maxMessageBytes;
     const { endpoint } = url;
     const host = endpoint.host === "" ? "localhost" : endpoint.host;
     const href = formatListenUrl({ ...url, endpoint: { ...endpoint, host } });
@@ -87,10 +100,12 @@ class WebSocketLink implements LinkSocket {
     this.#socket = socket;
   }
 
-  send(message: Encoded): void {
+  send(message: Encoded): boolean {
+    if (message.length > this.#maxSendBytes) return false;
     if (this.#socket.readyState === WebSocket.OPEN) {
       this.#socket.send(message as Uint8Array<ArrayBuffer>);
     }
+    return true;
   }
 
   ping(): void {
@@ -120,6 +135,7 @@ class RawSocketLink implements LinkSocket {
   #socket: Bun.Socket | undefined;
   /** Undefined when the handshake is over. */
   #answer: Uint8Array | undefined = new Uint8Array(0);
+  #maxSendBytes = 0;
   #queue: Uint8Array[] = [];
   #isBlocked = false;
   #isDirty = false;
@@ -165,8 +181,11 @@ class RawSocketLink implements LinkSocket {
     }).catch((error) => this.#closed(messageOf(error)));
   }
 
-  send(message: Encoded): void {
-    if (this.#answer === undefined) this.#enqueue(frame(frameTypes.message, message as Uint8Array));
+  send(message: Encoded): boolean {
+    if (this.#answer !== undefined) return true;
+    if (message.length > this.#maxSendBytes) return false;
+    this.#enqueue(frame(frameTypes.message, message as Uint8Array));
+    return true;
   }
 
   ping(): void {
@@ -200,6 +219,7 @@ class RawSocketLink implements LinkSocket {
         throw new TypeError("the peer does not speak rawsocket, or not with this serializer");
       }
       this.#answer = undefined;
+      this.#maxSendBytes = longestMessage(answer[1]! >> 4);
       this.#handlers.opened();
       if (answer.length > handshakeBytes) this.#read(answer.subarray(handshakeBytes));
     } catch (error) {

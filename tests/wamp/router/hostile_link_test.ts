@@ -4,6 +4,7 @@ import { routerRole } from "../../../lib/wamp/router/authentication.ts";
 import { SigningKey } from "../../../lib/wamp/cryptosign/cryptosign.ts";
 import { Router } from "../../../lib/wamp/router/router.ts";
 import { cbor } from "../../../lib/wamp/serialization/cbor.ts";
+import { msgpack } from "../../../lib/wamp/serialization/msgpack.ts";
 import { parseListenUrl } from "../../../lib/wamp/transport/listen_url.ts";
 import { openRealm, until } from "./local_router.ts";
 import { RawClient } from "./raw_client.ts";
@@ -31,11 +32,14 @@ function startNode(node: string): Node {
 }
 
 /** Runs `use` with two routers that are linked; the links have to outlive it, without a failure. */
-async function withLinked(use: (one: Node, other: Node) => Promise<void>): Promise<void> {
+async function withLinked(
+  use: (one: Node, other: Node) => Promise<void>,
+  over: "ws" | "rs" = "rs",
+): Promise<void> {
   const [one, other] = [startNode("node1"), startNode("node2")];
   try {
-    one.router.linkTo([parseListenUrl(other.rs)], key);
-    other.router.linkTo([parseListenUrl(one.rs)], key);
+    one.router.linkTo([parseListenUrl(other[over])], key);
+    other.router.linkTo([parseListenUrl(one[over])], key);
     const links = [...one.router.links, ...other.router.links];
     await until(() => links.every(({ isUp }) => isUp));
     await use(one, other);
@@ -155,3 +159,25 @@ test("a call that crosses the end of its registration on a link is answered", as
     caller.close();
   });
 }, 15_000);
+
+for (const over of ["rs", "ws"] as const) {
+  test(`a link over ${over} outlives answers that are too long for it`, async () => {
+    await withLinked(async (one, other) => {
+      const caller = await RawClient.join(other.ws, {}, msgpack);
+      const callee = await RawClient.join(one.ws, {}, msgpack);
+      await callee.ask([64, 1, {}, "com.example.proc"]);
+      // A byte each in MessagePack, and two in CBOR, which links speak.
+      const long = new Array<number>(600_000).fill(100);
+      for (const answer of [[70], [8, 68]]) {
+        caller.send([48, answer.length, {}, "com.example.proc"]);
+        const [, request] = await callee.next();
+        callee.send([...answer, request, {}, ...(answer.length === 2 ? ["com.error"] : []), long]);
+        const [code, , , , uri] = await caller.next();
+        assert.deepEqual([code, uri], [8, "wamp.error.payload_size_exceeded"]);
+      }
+      assert.equal(one.router.counters.tooLong, 2);
+      caller.close();
+      callee.close();
+    }, over);
+  });
+}
