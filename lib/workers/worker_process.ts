@@ -3,6 +3,7 @@ import { HostLimitError, InterruptedError, messageOf } from "../errors.ts";
 import { workerCommand } from "./command.ts";
 import type { FromWorker, Job, ToWorker } from "./messages.ts";
 import { unpackError } from "./worker_error.ts";
+import type { Environment } from "./worker_environment.ts";
 
 /** Where a worker from source begins; the compiled executable begins there by itself. */
 const sourceEntry = join(import.meta.dir, "../cli/executable.ts");
@@ -16,7 +17,7 @@ export interface WorkerLimits {
   /** Gives a start up that is not wanted any more. */
   readonly signal?: AbortSignal;
   /** The environment of the process, where it is not to have that of this one. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly environment?: Environment | undefined;
 }
 
 const usualLimits: WorkerLimits = { startMs: 60_000, silenceMs: 30_000 };
@@ -220,9 +221,12 @@ export class WorkerProcess<Report> {
 export async function startWorkers<Report>(
   jobs: readonly Job[],
   handlersOf: (index: number) => WorkerHandlers<Report>,
+  environment?: Environment,
 ): Promise<{ worker: WorkerProcess<Report>; report: Report }[]> {
   const results = await Promise.allSettled(
-    jobs.map((job, index) => WorkerProcess.start(job, handlersOf(index))),
+    jobs.map((job, index) =>
+      WorkerProcess.start(job, handlersOf(index), { ...usualLimits, environment })
+    ),
   );
   const started = results.flatMap((result) => result.status === "fulfilled" ? [result.value] : []);
   const failed = results.find((result) => result.status === "rejected");

@@ -1,6 +1,7 @@
 import { HostLimitError, InterruptedError, messageOf } from "../../errors.ts";
 import { formatElapsed } from "../../stats/figures.ts";
 import type { RunIdentity } from "../../stats/snapshot.ts";
+import { type Environment, workerEnvironment } from "../../workers/worker_environment.ts";
 import type { WorkerLimits } from "../../workers/worker_process.ts";
 import type { NetworkProtocol } from "../network/network.ts";
 import { NetworkBooks } from "./network_books.ts";
@@ -8,7 +9,6 @@ import { type NetworkPlan, receiversEach } from "./network_plan.ts";
 import { snapshotOf } from "./network_state.ts";
 import { NetworkTrials } from "./network_trials.ts";
 import { momentText } from "./network_verdict.ts";
-import { nodeEnvironment } from "./node_environment.ts";
 import { NodeJobs } from "./node_jobs.ts";
 import { NodeOutages } from "./node_outages.ts";
 import { NodeProcess } from "./node_process.ts";
@@ -38,7 +38,7 @@ export interface LocalNetworkSettings {
   readonly second: (snapshot: NetworkSnapshot) => void;
   readonly limits?: WorkerLimits;
   /** The environment of this process. */
-  readonly environment?: WorkerLimits["environment"] | undefined;
+  readonly environment?: Environment | undefined;
 }
 
 /**
@@ -96,7 +96,7 @@ export class LocalNetwork {
       }, {
         ...of.limits ?? usualLimits,
         signal: this.#giveUp.signal,
-        ...(of.environment === undefined ? {} : { environment: nodeEnvironment(of.environment) }),
+        environment: workerEnvironment(of.environment, numNodes),
       }));
   }
 

@@ -47,7 +47,14 @@ export async function run(
     const note = (line: string) => io.note(line);
     const running = probe = plan.clients === 1
       ? await SoloProbe.create(plan, identity, second, settings.debug ? sessionNotes(note) : {})
-      : await WorkersProbe.create(plan, identity, settings.debug, second, note);
+      : await WorkersProbe.create(
+        plan,
+        identity,
+        settings.debug,
+        second,
+        note,
+        commandLine.environment,
+      );
     stats = serve(commandLine, io, () => running.snapshot());
     await running.run(signal);
     const measured = running.snapshot();

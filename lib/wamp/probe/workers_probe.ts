@@ -3,6 +3,7 @@ import { sharedClockOffsetNs } from "../../host/shared_clock.ts";
 import { nowNs } from "../../stats/clock.ts";
 import type { RunIdentity, WorkerEnd } from "../../stats/snapshot.ts";
 import type { FromWorker, ToWorker } from "../../workers/messages.ts";
+import { type Environment, workerEnvironment } from "../../workers/worker_environment.ts";
 import { startWorkers, type WorkerProcess } from "../../workers/worker_process.ts";
 import type { PublisherReceipts, PublisherTotal } from "./counter_book.ts";
 import {
@@ -55,6 +56,7 @@ export class WorkersProbe implements Probe {
     debug: boolean,
     second: SecondHandler,
     note: (line: string) => void,
+    environment?: Environment,
   ): Promise<WorkersProbe> {
     const probe = new WorkersProbe(plan, second, note);
     const jobs = Array.from({ length: plan.clients }, (_, client) => ({
@@ -64,7 +66,7 @@ export class WorkersProbe implements Probe {
     const started = await startWorkers<ProbeReport>(jobs, (index) => ({
       message: (message) => probe.#received(index, message),
       ended: (reason) => probe.#ended(index, reason),
-    }));
+    }), workerEnvironment(environment, plan.clients));
     probe.#workers = started.map(({ worker }) => worker);
     probe.#parts = started.map(({ worker, report }) => ({
       pid: worker.pid,
