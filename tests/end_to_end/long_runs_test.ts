@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import process from "node:process";
 import { formatEndpoint } from "../../lib/transport/endpoint.ts";
+import { compile } from "../compiled.ts";
 import { Directory, Program } from "../interop/program.ts";
 import { ChildServer } from "../server/running_server.ts";
 import { startClient } from "./command_line.ts";
@@ -48,8 +49,7 @@ test.concurrent(
 );
 
 test.concurrent("the demo shows both transports, and ends by itself with 0", async () => {
-  const compiled = Bun.spawnSync([join(root, "compile.sh")], { timeout: 60_000 });
-  assert.equal(compiled.exitCode, 0, compiled.stderr.toString());
+  await compile();
   await using demo = new Program([process.execPath, join(root, "demo.ts")]);
   assert.equal(await demo.ended(), 0, demo.text);
   for (const scheme of ["tcp", "ws"]) {

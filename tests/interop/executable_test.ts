@@ -1,23 +1,19 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
+import { basename, join } from "node:path";
 import { parseEndpoint } from "../../lib/transport/endpoint.ts";
 import { allAnswered, runClient } from "../cli/client_process.ts";
+import { alone, compile, executable as compiled } from "../compiled.ts";
 import { Directory, Program } from "./program.ts";
 
-const root = join(import.meta.dir, "../..");
-
 test("dist/holdfast, copied alone, is server and client on every transport", async () => {
-  const compiled = Bun.spawnSync([join(root, "compile.sh")], { timeout: 100_000 });
-  assert.equal(compiled.exitCode, 0, compiled.stderr.toString());
+  await compile();
   using directory = new Directory();
   const bare = join(directory.path, "box");
   mkdirSync(bare);
-  const name = process.platform === "win32" ? "holdfast.exe" : "holdfast";
-  const executable = join(bare, name);
-  copyFileSync(join(root, "dist", name), executable);
+  const executable = join(bare, basename(compiled));
+  await alone(() => copyFileSync(compiled, executable));
 
   const schemes = ["tcp", "tls", "udp", "ws", "wss", "quic"];
   const certificates = join(directory.path, "certificates");
@@ -58,5 +54,5 @@ test("dist/holdfast, copied alone, is server and client on every transport", asy
   assert.equal(await workers.ended(), 0, workers.text);
   assert.match(workers.text, /^workers +2 processes$/m);
   // Nothing is unpacked beside it.
-  assert.deepEqual(readdirSync(bare), [name]);
+  assert.deepEqual(readdirSync(bare), [basename(compiled)]);
 }, 150_000);
