@@ -48,7 +48,7 @@ function attempt<T>(path: string, operation: () => T): T {
   } catch (cause) {
     throw new FileError(
       `cannot write ${JSON.stringify(path)}: ${messageOf(cause)}; name a file that can be ` +
-        `written, or - for stdout`,
+        `written`,
       { cause },
     );
   }
