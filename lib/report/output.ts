@@ -47,8 +47,7 @@ function attempt<T>(path: string, operation: () => T): T {
     return operation();
   } catch (cause) {
     throw new FileError(
-      `cannot write ${JSON.stringify(path)}: ${messageOf(cause)}; name a file that can be ` +
-        `written`,
+      `cannot write ${JSON.stringify(path)}: ${messageOf(cause)}; name a file that can be written`,
       { cause },
     );
   }
