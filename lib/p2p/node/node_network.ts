@@ -1,4 +1,3 @@
-import { nowNs } from "../../stats/clock.ts";
 import type {
   BroadcastNetwork,
   ClockOffset,
@@ -17,8 +16,6 @@ export interface NodeNetworkEvents {
   roundTrip(rttNs: number): void;
 }
 
-const settledAfterNs = 500e6;
-
 const withoutPeers: PeerCounts = {
   connected: 0,
   reachable: 0,
@@ -36,8 +33,6 @@ export class NodeNetwork {
   /** The most peers that were connected at the same time, as far as anybody looked. */
   mostPeers = 0;
   private current: BroadcastNetwork | undefined;
-  /** When a connection was opened or closed last. */
-  private changedNs = -Infinity;
   private listenPort: number;
   private opening: Promise<void> = Promise.resolve();
   private earlierInvalid = 0;
@@ -76,12 +71,7 @@ export class NodeNetwork {
       dropped: (reason, token) => isCurrent && listener.dropped(reason, token),
       sent: (token) => isCurrent && listener.sent(token),
       // Those of an end belong to the network that ends.
-      event: (type) => {
-        events[type]++;
-        if (type === "connections_established" || type === "connections_closed") {
-          this.changedNs = nowNs();
-        }
-      },
+      event: (type) => void events[type]++,
       roundTrip: (_, rttNs) => isCurrent && listener.roundTrip(rttNs),
     };
     const network = await this.startNetwork(
@@ -127,14 +117,6 @@ export class NodeNetwork {
     return this.current === undefined
       ? "no_peers_subscribed_to_topic"
       : this.current.publish(message, token);
-  }
-
-  /**
-   * Whether no connection was opened or closed for a moment. Peers that dial each other at the same
-   * time have two connections for a while, and what is sent on the one that is given up is lost.
-   */
-  isSettled(): boolean {
-    return nowNs() - this.changedNs >= settledAfterNs;
   }
 
   peers(): PeerCounts {
