@@ -23,7 +23,7 @@ const dialTimeoutMs = 10_000;
  * end, and at most, as not every peer leaves it.
  */
 const leastGivingWayMs = 1_000;
-const mostGivingWayMs = 10_000;
+const mostGivingWayMs = 30_000;
 
 /** Between two looks whether everything is as it should be. */
 const inspectEveryMs = 1_000;
