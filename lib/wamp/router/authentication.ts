@@ -24,6 +24,9 @@ export interface AuthenticationSettings {
   readonly principals: readonly Principal[];
 }
 
+/** Longest name that an anonymous client gives itself: it is told to others with each event and call. */
+const maxAuthidLength = 255;
+
 /** What HELLO leads to. */
 export type Admission =
   | { readonly kind: "welcome"; readonly identity: Identity }
@@ -75,6 +78,12 @@ export class Authentication {
   #anonymous(details: Dict, role: string, sessionId: number): Admission {
     requireRole(details, [role]);
     const authid = details["authid"];
+    if (typeof authid === "string" && authid.length > maxAuthidLength) {
+      throw new WampError(
+        errors.authenticationFailed,
+        `a name has at most ${maxAuthidLength} characters`,
+      );
+    }
     if (this.#authids.has(authid)) {
       throw new WampError(
         errors.authenticationRequired,

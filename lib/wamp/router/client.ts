@@ -12,7 +12,7 @@ import type { Encoded } from "../serialization/serializer.ts";
 import type { Connection, Receiver } from "../transport/connection.ts";
 import { type Login, routerRole } from "./authentication.ts";
 import { callerDetails } from "./details.ts";
-import { routerRoles } from "./features.ts";
+import { calleeFeatures, routerRoles } from "./features.ts";
 import { LinkLog } from "./link_log.ts";
 import { notAuthorized } from "./not_authorized.ts";
 import type { Realm } from "./realm.ts";
@@ -148,7 +148,7 @@ export class RouterClient implements Receiver {
       node,
       instance: isLink ? instance : undefined,
       log: isLink ? resumed?.log ?? new LinkLog() : undefined,
-      roles: details["roles"] as Dict,
+      features: calleeFeatures(details["roles"] as Dict),
       close: (reason, message) => this.goodbye(reason, message),
     });
     this.#state = { name: "joined", session, realm };

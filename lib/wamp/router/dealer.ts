@@ -77,7 +77,7 @@ export class Dealer {
       this.#byId.set(registration.id, registration);
     }
     const handlesTimeouts = options["forward_timeout"] === true &&
-      session.has("callee", "call_timeout");
+      session.features.handlesTimeouts;
     const join = () => this.#join(session, request, registration, handlesTimeouts);
     if (session.isLink) return join();
     registration.interest.add(() => this.links.registered(registration), (refusal) => {

@@ -1,3 +1,4 @@
+import { isDict } from "../message/check.ts";
 import type { Dict } from "../message/message.ts";
 
 /** What the router can do, as WELCOME announces it. */
@@ -27,3 +28,23 @@ export const routerRoles: Dict = {
     },
   },
 };
+
+/** What a callee can do beyond the basic profile, of what the dealer asks for. */
+export interface CalleeFeatures {
+  readonly canBeCanceled: boolean;
+  readonly givesProgress: boolean;
+  readonly handlesTimeouts: boolean;
+}
+
+/**
+ * Reads the roles of HELLO. They are not kept: a client may announce whatever it likes, and as much.
+ */
+export function calleeFeatures(roles: Dict): CalleeFeatures {
+  const callee = isDict(roles["callee"]) ? roles["callee"] : {};
+  const features = isDict(callee["features"]) ? callee["features"] : {};
+  return {
+    canBeCanceled: features["call_canceling"] === true,
+    givesProgress: features["progressive_call_results"] === true,
+    handlesTimeouts: features["call_timeout"] === true,
+  };
+}

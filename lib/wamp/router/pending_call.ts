@@ -40,7 +40,7 @@ export class PendingCall {
     // The specification wants `call_canceling` too, which autobahn's callees do not announce; results
     // for a caller that has gone are dropped here.
     this.wantsProgress = options["receive_progress"] === true &&
-      callee.has("callee", "progressive_call_results");
+      callee.features.givesProgress;
     this.timeoutMs = timeoutMs;
     this.isTimedByCallee = isTimedByCallee;
   }
@@ -69,7 +69,7 @@ export class PendingCall {
    */
   interrupt(mode: "kill" | "killnowait"): boolean {
     const { callee } = this;
-    if (!callee.has("callee", "call_canceling") || callee.isClosed) return false;
+    if (!callee.features.canBeCanceled || callee.isClosed) return false;
     if (!this.#isInterrupted) {
       this.#isInterrupted = true;
       callee.send([codes.interrupt, this.invocation, { mode }], Payload.empty);

@@ -1,6 +1,6 @@
-import type { Dict } from "../message/message.ts";
 import type { Payload } from "../serialization/payload.ts";
 import type { Connection } from "../transport/connection.ts";
+import type { CalleeFeatures } from "./features.ts";
 import type { LinkLog } from "./link_log.ts";
 import type { PendingCall } from "./pending_call.ts";
 import type { Registration } from "./registration.ts";
@@ -41,7 +41,7 @@ export class Session implements Caller {
   /** The node of a link, and which of its lives: a router that starts again is another instance. */
   readonly node: string;
   readonly instance: unknown;
-  readonly roles: Dict;
+  readonly features: CalleeFeatures;
   readonly subscriptions = new Set<Subscription>();
   readonly registrations = new Set<Registration>();
   readonly calls = new Map<number, PendingCall>();
@@ -58,7 +58,7 @@ export class Session implements Caller {
   #lastRequest = 0;
 
   constructor(
-    { id, identity, role, connection, isLink, node, instance, roles, log, close }: {
+    { id, identity, role, connection, isLink, node, instance, features, log, close }: {
       readonly id: number;
       readonly identity: Identity;
       readonly role: Role;
@@ -66,7 +66,7 @@ export class Session implements Caller {
       readonly isLink: boolean;
       readonly node: string;
       readonly instance: unknown;
-      readonly roles: Dict;
+      readonly features: CalleeFeatures;
       readonly log: LinkLog | undefined;
       close(reason: string, message?: string): void;
     },
@@ -78,15 +78,9 @@ export class Session implements Caller {
     this.isLink = isLink;
     this.node = node;
     this.instance = instance;
-    this.roles = roles;
+    this.features = features;
     this.log = log;
     this.#close = close;
-  }
-
-  /** Whether the client announced a feature of one of its roles. */
-  has(role: "caller" | "callee" | "subscriber" | "publisher", feature: string): boolean {
-    const details = this.roles[role] as { features?: Record<string, unknown> } | undefined;
-    return details?.features?.[feature] === true;
   }
 
   /** Of a link: this session, or the one that goes on with it now. */

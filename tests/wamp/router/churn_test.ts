@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import type { Realm } from "../../../lib/wamp/router/realm.ts";
@@ -69,3 +70,25 @@ test("nothing is left of sessions that have gone, however they went", async () =
     await until(() => alive() < 20);
   });
 }, 30_000);
+
+test("a session keeps nothing of what its client announces", async () => {
+  await withRouter(async ({ ws, router }) => {
+    const before = usedBytes();
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 8; count++) {
+      const custom = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`x_${at}`, [at]]));
+      const roles = { subscriber: {}, callee: { features: { call_canceling: true, custom } } };
+      clients.push(await RawClient.join(ws, { roles, authextra: custom }));
+    }
+    assert.equal(router.realmOf("realm1")!.sessions.size, 8);
+    // All of it would be 4 MiB and more.
+    const grownBytes = usedBytes() - before;
+    assert.ok(grownBytes < 2 * 2 ** 20, `${grownBytes} bytes more are in use`);
+    for (const client of clients) client.close();
+  });
+});
+
+function usedBytes(): number {
+  Bun.gc(true);
+  return heapStats().heapSize;
+}

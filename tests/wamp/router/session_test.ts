@@ -132,6 +132,7 @@ testOverEach("nobody gets the name of somebody with a key without that key", asy
     };
     assert.equal(await hello({ authid: "joe" }), "wamp.error.authentication_required");
     assert.equal(await hello({ authid: "jim" }), "jim");
+    assert.equal(await hello({ authid: "j".repeat(256) }), "wamp.error.authentication_failed");
   }, { principals });
 });
 
