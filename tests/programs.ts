@@ -1,7 +1,9 @@
 /** Real programs that tests talk to. */
 import { test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { crossbar } from "./interop/crossbar_program.ts";
 
 /** Servers are often installed where a user's path does not look. */
 export const searchPath = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/local/sbin`;
@@ -45,9 +47,9 @@ function isInstalled(program: string): boolean {
   let isFound = found.get(program);
   if (isFound === undefined) {
     const python = pythonModules[program];
-    isFound = python === undefined
-      ? Bun.which(program, { PATH: searchPath }) !== null
-      : hasModule(python);
+    if (python !== undefined) isFound = hasModule(python);
+    else if (program === "crossbar") isFound = existsSync(crossbar);
+    else isFound = Bun.which(program, { PATH: searchPath }) !== null;
     found.set(program, isFound);
   }
   return isFound;

@@ -3,9 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SigningKey } from "../../lib/wamp/cryptosign/cryptosign.ts";
 import { freePorts } from "../../lib/wamp/ha/free_ports.ts";
-
-/** Where `.ci/run` installs Crossbar, on machines on which it installs. */
-const crossbar = join(import.meta.dir, "../../.venv-crossbar/bin/crossbar");
+import { crossbar } from "./crossbar_program.ts";
 
 export const hasCrossbar = existsSync(crossbar);
 

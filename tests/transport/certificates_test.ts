@@ -10,6 +10,7 @@ import {
   loadCertificate,
   makeCertificate,
 } from "../../lib/transport/certificates.ts";
+import { testWith } from "../programs.ts";
 
 const names = ["box.example", "localhost"];
 const addresses = ["127.0.0.1", "::1", "2001:db8::25", "fe80::1%eth0"];
@@ -86,15 +87,14 @@ test("makeCertificate() refuses to name nobody, and what is no address", async (
   );
 });
 
-const openssl = Bun.which("openssl");
-test.skipIf(openssl === null)(
-  "makeCertificate() passes openssl verify (needs openssl)",
+testWith(["openssl"])(
+  "makeCertificate() passes openssl verify",
   async () => {
     const directory = mkdtempSync(join(tmpdir(), "holdfast-"));
     await Bun.write(`${directory}/ca.pem`, made.ca);
     await Bun.write(`${directory}/cert.pem`, made.cert);
     const run = Bun.spawnSync([
-      openssl!,
+      "openssl",
       "verify",
       "-x509_strict",
       "-purpose",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { tcp } from "../../lib/transport/tcp.ts";
+import { testWith } from "../programs.ts";
 import {
   dialSettings,
   EchoRecorder,
@@ -84,11 +85,10 @@ test("tcp.listen() gives out the lowest free ids", async () => {
   await listener.shutdown();
 });
 
-const ss = Bun.which("ss");
-test.skipIf(ss === null)("tcp.listen() asks for the backlog that was set (needs ss)", async () => {
+testWith(["ss"])("tcp.listen() asks for the backlog that was set", async () => {
   const settings = listenSettings([], { backlog: 700 });
   const listener = await tcp.listen(endpointOf(0), new Recorder("listener"), settings);
-  const run = Bun.spawnSync([ss!, "-Hltn", `sport = :${listener.endpoint.port}`]);
+  const run = Bun.spawnSync(["ss", "-Hltn", `sport = :${listener.endpoint.port}`]);
   const [, , sendQueue] = run.stdout.toString().trim().split(/\s+/);
   const capped = Number(await Bun.file("/proc/sys/net/core/somaxconn").text());
   assert.equal(Number(sendQueue), Math.min(700, capped));

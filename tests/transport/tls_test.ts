@@ -9,6 +9,7 @@ import { makeCertificate } from "../../lib/transport/certificates.ts";
 import type { Endpoint } from "../../lib/transport/endpoint.ts";
 import { tls } from "../../lib/transport/tls.ts";
 import type { ListenSettings, TlsDialSettings } from "../../lib/transport/transport.ts";
+import { testWith } from "../programs.ts";
 import { dialSettings, EchoRecorder, listenSettings, Recorder, until } from "./recorder.ts";
 
 const ours = await makeCertificate({ names: ["localhost"], addresses: ["127.0.0.1"] });
@@ -232,14 +233,13 @@ test("tls refuses settings that cannot work", async () => {
   await assert.rejects(dial(1, { certificate: mixed }), FileError);
 });
 
-const openssl = Bun.which("openssl");
-test.skipIf(openssl === null)("tls echoes to openssl s_client (needs openssl)", async () => {
+testWith(["openssl"])("tls echoes to openssl s_client", async () => {
   const { listener, port } = await listen();
   const caFile = `${import.meta.dirname}/.ca-${process.pid}.pem`;
   await Bun.write(caFile, ours.ca);
   const run = Bun.spawn(
     [
-      openssl!,
+      "openssl",
       "s_client",
       "-quiet",
       "-verify_return_error",
