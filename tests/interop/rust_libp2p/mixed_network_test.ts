@@ -83,6 +83,8 @@ for (let round = 1; round <= 3; round++) {
     for (const node of rust) await node.until(({ event }) => event === "done", "has sent all");
     for (const node of ours) {
       await node.until(() => node.arrivals.length >= 3 * messages, "all came");
+      // A peer that reads slowly is nobody that the others wait for.
+      await node.until(() => node.sent >= messages, "all has been handed on");
     }
     // Time in which something could come twice.
     await Bun.sleep(300);
