@@ -4,7 +4,7 @@ import { countBetween, size } from "../options/quantity.ts";
 import { row } from "../options/row.ts";
 import { choice, flag } from "../options/text.ts";
 import { modes } from "./mode.ts";
-import { networkProtocols } from "./network/network.ts";
+import { forwardings, networkProtocols } from "./network/network.ts";
 
 const explores = ["mode=explore"];
 
@@ -26,6 +26,13 @@ export const loadRows = {
     default: "gossipsub",
     category: "Network",
     summary: "how messages travel",
+  }),
+  forwarding: row({
+    name: "forwarding",
+    kind: choice(...forwardings),
+    default: "sparing",
+    category: "Network",
+    summary: "gossipsub: spare who has a message already, in a full mesh, or forward at once",
   }),
   bufferSize: row({
     name: "buffer-size",

@@ -2,9 +2,10 @@ import { UsageError } from "../../errors.ts";
 import type { CommandLine } from "../../options/command_line.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { explorePlan, type ExploreSettings } from "../explore_plan.ts";
+import { requireForwarding } from "../forwarding.ts";
 import { largestMessageBytes, requireMessageSize } from "../message_sizes.ts";
 import type { Mode } from "../mode.ts";
-import type { NetworkProtocol } from "../network/network.ts";
+import type { Forwarding, NetworkProtocol } from "../network/network.ts";
 import { freePorts } from "./free_ports.ts";
 import type { LocalSettings } from "./options.ts";
 
@@ -35,6 +36,7 @@ export interface NetworkPlan {
   readonly combinations: number;
   /** `explore` ends after the first combination that is not sustained. */
   readonly stopsAtLimit: boolean;
+  readonly forwarding: Forwarding;
   readonly bufferSize: number;
   readonly firstPort: number | undefined;
   /** Where each node serves its metrics; undefined: it does not. */
@@ -89,11 +91,12 @@ export function planOf(
         `${formatDuration(durationMs)} after its begin; nothing would be killed`,
     );
   }
-  const { messageBytes, heartbeatMs, roundSeconds, bufferSize, firstPort } = settings;
+  if (given.has("forwarding")) requireForwarding(protocols);
+  const { messageBytes, heartbeatMs, roundSeconds, forwarding, bufferSize, firstPort } = settings;
   const { warmupMs, drainMs, connectTimeoutMs, staggerMs } = settings;
   return {
     ...{ protocols, numNodes, mode, broadcaster, messageBytes, heartbeatMs, roundSeconds },
-    ...{ explore, combinations, bufferSize, firstPort },
+    ...{ explore, combinations, forwarding, bufferSize, firstPort },
     metricPorts: metricPorts(settings),
     stopsAtLimit: settings.stopsAtLimit,
     ...{ warmupMs, durationMs, drainMs, connectTimeoutMs, staggerMs, kill },

@@ -47,6 +47,7 @@ export class NodeJobs {
       heartbeatMs: plan.heartbeatMs,
       roundSeconds: plan.roundSeconds,
       explore: plan.explore,
+      forwarding: plan.forwarding,
       bufferSize: plan.bufferSize,
       originSeconds,
       begin: "told",

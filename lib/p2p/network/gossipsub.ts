@@ -35,6 +35,9 @@ const mostWaitingBytes = 256 * 1024 * 1024;
 /** Bytes that may wait for one peer, those forwarded too; the library ends its stream beyond that. */
 const mostPeerBytes = 256 * 1024 * 1024;
 
+/** Messages of fewer bytes are sent again sooner than it is said that they are not wanted. */
+const idontwantBytes = 1024 * 1024;
+
 /** Messages of which one peer may say between two heartbeats that it has them. */
 const mostIdontwants = 100_000;
 
@@ -63,7 +66,8 @@ interface Outgoing {
 class Gossipsub implements BroadcastNetwork {
   private host!: Host;
   private router!: Router;
-  private forwards!: HeldForwards;
+  /** With `--forwarding sparing`. */
+  private forwards: HeldForwards | undefined;
   private streams!: GossipStreams;
   /** The outgoing stream of each peer that has one. */
   private readonly meters = new Map<string, SendMeter<Outgoing>>();
@@ -87,11 +91,11 @@ class Gossipsub implements BroadcastNetwork {
       settled: (connection) => network.streams.settled(connection),
       gone: (peer) => {
         network.streams.gone(peer);
-        network.forwards.inspected(false);
+        network.forwards?.inspected(false);
       },
       inspected: (connection) => {
         network.streams.inspected(connection);
-        network.forwards.inspected(network.reachablePeers() >= settings.numNodes - 1);
+        network.forwards?.inspected(network.reachablePeers() >= settings.numNodes - 1);
       },
     }, {
       gossipsub: (components: GossipSubComponents) => network.createRouter(components),
@@ -99,8 +103,10 @@ class Gossipsub implements BroadcastNetwork {
     network.router.addEventListener("gossipsub:message", ({ detail }) => {
       if (network.stopped) return;
       const { msg, msgId, propagationSource } = detail;
-      const isFromAuthor = msg.type === "signed" && msg.from.equals(propagationSource);
-      network.forwards.received(msgId, propagationSource.toString(), isFromAuthor);
+      if (network.forwards !== undefined) {
+        const isFromAuthor = msg.type === "signed" && msg.from.equals(propagationSource);
+        network.forwards.received(msgId, propagationSource.toString(), isFromAuthor);
+      }
       handlers.received(msg.data);
     });
     network.router.subscribe(stressTestTopic);
@@ -109,12 +115,13 @@ class Gossipsub implements BroadcastNetwork {
   }
 
   private createRouter(components: GossipSubComponents): Router {
+    const isSparing = this.settings.forwarding !== "at-once";
     const authors = new Authors();
     const encoder = new TextEncoder();
     this.router = gossipsub({
       allowedTopics: [stressTestTopic],
       // It forwards when HeldForwards says so.
-      asyncValidation: true,
+      asyncValidation: isSparing,
       D: 6,
       Dhi: 12,
       Dlo: 5,
@@ -124,7 +131,7 @@ class Gossipsub implements BroadcastNetwork {
       globalSignaturePolicy: "StrictSign",
       heartbeatInterval: 1_000,
       idontwantMaxMessages: mostIdontwants,
-      idontwantMinDataSize: 0,
+      idontwantMinDataSize: isSparing ? 0 : idontwantBytes,
       maxInboundDataLength: longestRpc,
       maxOutboundBufferSize: mostPeerBytes,
       seenTTL: duplicatesForgottenMs,
@@ -150,7 +157,7 @@ class Gossipsub implements BroadcastNetwork {
         topics: {},
       },
     })(components) as unknown as Router;
-    this.forwards = new HeldForwards(this.router);
+    if (isSparing) this.forwards = new HeldForwards(this.router);
     liftLengthLimit(this.router);
     whenRefused(this.router, () => this.refused++);
     whenCopyRemoved(this.router, () => this.copies++);
@@ -230,7 +237,7 @@ class Gossipsub implements BroadcastNetwork {
   async stop(): Promise<void> {
     this.stopped = true;
     this.waiting = 0;
-    this.forwards.stop();
+    this.forwards?.stop();
     await this.host.stop();
   }
 

@@ -48,6 +48,14 @@ export type NetworkEventType = (typeof networkEventTypes)[number];
 /** The node id of a peer that is none of the `numNodes` of the benchmark. */
 export const foreignPeer = -1;
 
+/**
+ * When gossipsub forwards what it gets: `at-once`, as the library does by itself, or `sparing`, which
+ * in a full mesh waits for who has it already.
+ */
+export const forwardings = ["sparing", "at-once"] as const;
+
+export type Forwarding = (typeof forwardings)[number];
+
 export interface NetworkSettings {
   readonly protocol: NetworkProtocol;
   /** This node's id, from which its secret follows. */
@@ -60,6 +68,8 @@ export interface NetworkSettings {
   readonly listenPort: number;
   /** Multiaddresses of the other peers, with or without `/p2p/…`; the own one is skipped. */
   readonly bootstrap: readonly string[];
+  /** Of gossipsub; `sparing` when left out. */
+  readonly forwarding?: Forwarding;
   /** Messages that may wait to be sent; in sqmr also those of which a part has come. */
   readonly bufferSize: number;
   /** Whole message, header included, in bytes. */

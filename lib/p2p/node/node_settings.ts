@@ -1,7 +1,7 @@
 import type { RunIdentity } from "../../stats/snapshot.ts";
 import type { ExploreSettings } from "../explore_plan.ts";
 import type { Mode } from "../mode.ts";
-import type { NetworkProtocol } from "../network/network.ts";
+import type { Forwarding, NetworkProtocol } from "../network/network.ts";
 
 /** What one node of a benchmark is to do. */
 export interface BroadcastNodeSettings {
@@ -25,6 +25,8 @@ export interface BroadcastNodeSettings {
   /** A node's turn in `rr`. */
   readonly roundSeconds: number;
   readonly explore: ExploreSettings;
+  /** Of gossipsub; `sparing` when left out. */
+  readonly forwarding?: Forwarding;
   /** Messages that may wait to be sent; in sqmr also those of which a part has come. */
   readonly bufferSize: number;
   /** The whole second since 1970 that instants told to the observer count from. */

@@ -7,6 +7,7 @@ import { openOutput, type Output } from "../../report/output.ts";
 import { identityOf } from "../../report/run_identity.ts";
 import { parseExpectationOf } from "../../stats/expectations.ts";
 import { exitCodeOf } from "../../stats/verdict.ts";
+import { requireForwarding } from "../forwarding.ts";
 import { requireMessageSize } from "../message_sizes.ts";
 import { nodeSnapshotToJson } from "../metrics/node_json.ts";
 import { nodeView } from "../metrics/node_view.ts";
@@ -86,7 +87,7 @@ function settingsOf(
   commandLine: CommandLine<NodeSettings>,
   note: (line: string) => void,
 ): BroadcastNodeSettings {
-  const { settings } = commandLine;
+  const { settings, given } = commandLine;
   const nodeId = required(settings.nodeId, "--id");
   const numNodes = required(settings.numNodes, "--num-nodes");
   const bootstrap = required(settings.bootstrap, "--bootstrap");
@@ -100,6 +101,7 @@ function settingsOf(
     );
   }
   if (mode !== "explore") requireMessageSize(messageBytes, protocol);
+  if (given.has("forwarding")) requireForwarding([protocol]);
   if (settings.warmupMs >= settings.timeoutSeconds * 1000) {
     throw new UsageError(
       `--warmup ${formatDuration(settings.warmupMs)} is not over before --timeout ` +
@@ -127,6 +129,7 @@ function settingsOf(
       minMessageBytes: settings.minMessageBytes,
       stopsAtLimit: settings.stopsAtLimit,
     },
+    forwarding: settings.forwarding,
     bufferSize: settings.bufferSize,
     originSeconds: Math.floor(Date.now() / 1000),
     begin: "connected",

@@ -50,6 +50,7 @@ test("planOf() refuses what cannot be", () => {
     [{ firstPort: 65_532 }, /--p2p-port 65532 leaves no ports for 5 nodes/],
     [{ firstMetricPort: 65_532 }, /--metric-port 65532 leaves no ports/],
     [{ compared: ["sqmr", "gossipsub"], protocol: "sqmr" }, /contradict each other/],
+    [{ forwarding: "at-once", protocol: "sqmr" }, /--forwarding: sqmr forwards nothing/],
     [{ mode: "explore", minMessageBytes: 2 ** 23 }, /explore has nothing to try/],
   ];
   for (const [changes, message] of wrong) {

@@ -103,6 +103,24 @@ test("sendIDontWants() tells no more than 500 ids at once", () =>
     ]);
   }));
 
+test("startGossipsub() forwards at once where it is told to", async () => {
+  const nodes = gossipNodes(3, { forwarding: "at-once" });
+  await withNodes(nodes, async () => {
+    await Promise.all(nodes.map((node) => node.start()));
+    await fullMesh(nodes);
+    const [author, ...others] = nodes;
+    assert.ok(author !== undefined);
+    // The first looks of the nodes at their peers have been by then.
+    await Bun.sleep(1_500);
+    const copies = () => others.reduce((sum, { network }) => sum + network.removedCopies(), 0);
+    const before = copies();
+    for (let token = 0; token < 20; token++) {
+      author.network.publish(Buffer.from(`message ${token}`), token);
+    }
+    await until("a copy of each", () => copies() - before >= 20);
+  });
+}, 60_000);
+
 test("a full mesh that has settled sends nobody what it has", async () => {
   const nodes = gossipNodes(3);
   const copies = () => nodes.reduce((sum, { network }) => sum + network.removedCopies(), 0);

@@ -66,6 +66,7 @@ test("run() refuses what makes no sense, before anything begins", async () => {
     [{ quic: true, bootstrap: ["/ip4/127.0.0.1/udp/1/quic-v1"] }, /QUIC/],
     [{ mode: "explore", broadcaster: 0, minThroughput: 1e12 }, /nothing to try/],
     [{ expectations: ["delivery.p98.x<1ms"] }, /unknown metric/],
+    [{ forwarding: "sparing", protocol: "reversed-sqmr" }, /reversed-sqmr forwards nothing/],
     [{ warmupMs: 2000, timeoutSeconds: 2 }, /--warmup 2s is not over before --timeout 2 /],
   ];
   for (const [changes, message] of wrong) {
