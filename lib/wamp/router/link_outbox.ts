@@ -27,6 +27,7 @@ export class LinkOutbox {
   readonly #standstill: StandstillWatch;
   #turn: Outgoing[] = [];
   #inDoubt: Outgoing[] = [];
+  #doubts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(counters: RouterCounters, standstill: StandstillWatch) {
@@ -45,6 +46,7 @@ export class LinkOutbox {
 
   /** This process has stood still. */
   doubt(): void {
+    this.#doubts++;
     this.#inDoubt = this.#inDoubt.concat(this.#turn);
     this.#turn = [];
   }
@@ -56,6 +58,11 @@ export class LinkOutbox {
     const turn = this.#turn;
     this.#turn = [];
     this.#carry(turn);
+    if (this.#inDoubt.length === 0) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.flush();
+    }, againMs);
   }
 
   /** Carries what is in doubt no more, and forgets what has nobody behind it. */
@@ -65,11 +72,6 @@ export class LinkOutbox {
     this.#carry(
       before.filter(({ publisher }) => !publisher.connection.isInDoubt && !publisher.isClosed),
     );
-    if (this.#inDoubt.length === 0) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.flush();
-    }, againMs);
   }
 
   #add(outgoing: Outgoing): void {
@@ -77,20 +79,37 @@ export class LinkOutbox {
   }
 
   #carry(due: readonly Outgoing[]): void {
-    const links = new Set<Session>();
-    for (const { link, event } of due) {
-      if (link === undefined || event === undefined) continue;
-      const now = link.latest;
-      if (!now.connection.send(event)) {
+    const byLink = new Map<Session, Outgoing[]>();
+    for (const outgoing of due) {
+      const link = outgoing.link?.latest;
+      if (link === undefined) continue;
+      const list = byLink.get(link);
+      if (list === undefined) byLink.set(link, [outgoing]);
+      else list.push(outgoing);
+    }
+    const { length } = this.#inDoubt;
+    const doubts = this.#doubts;
+    for (const [link, list] of byLink) {
+      // To write to one wakes another process, and this one may rest for long before it goes on.
+      this.#standstill.check();
+      if (this.#doubts === doubts) this.#carryTo(link, list);
+      else this.#inDoubt.push(...list);
+    }
+    const acknowledgements = due.filter(({ acknowledge }) => acknowledge !== undefined);
+    if (this.#inDoubt.length > length) this.#inDoubt.push(...acknowledgements);
+    else for (const { acknowledge } of acknowledgements) acknowledge!();
+  }
+
+  #carryTo(link: Session, list: readonly Outgoing[]): void {
+    for (const { event } of list) {
+      if (!link.connection.send(event!)) {
         this.#counters.tooLong++;
         continue;
       }
       this.#counters.eventsToLinks++;
       // A link that is lost may come back, and then gets it from there.
-      now.log?.push(event);
-      links.add(now);
+      link.log?.push(event!);
     }
-    for (const { connection } of links) connection.flush();
-    for (const { acknowledge } of due) acknowledge?.();
+    link.connection.flush();
   }
 }

@@ -61,3 +61,65 @@ test(
   },
   30_000,
 );
+
+test(
+  "LinkOutbox carries nothing to further links after a standstill between two of them",
+  async () => {
+    const settings = { pingIntervalMs: 10_000 };
+    await withRouter(
+      async (one) => {
+        await withRouter(
+          async (second) => {
+            await withRouter(
+              async (third) => {
+                const others = [second, third];
+                for (const { router } of others) router.linkTo([parseListenUrl(one.rs)], key);
+                await until(() => others.every(({ router }) => router.links[0]!.isUp));
+                const subscribers = [
+                  await RawClient.join(second.ws),
+                  await RawClient.join(third.ws),
+                ];
+                for (const client of subscribers) await client.ask([32, 1, {}, "com.example.a"]);
+                const [goes, stays] = [await RawClient.join(one.ws), await RawClient.join(one.ws)];
+                const { broker, sessions } = one.router.realmOf("realm1")!;
+                const publish = ({ session }: RawClient, request: number) =>
+                  broker.publish(
+                    sessions.get(session)!,
+                    request,
+                    { acknowledge: true },
+                    "com.example.a",
+                    Payload.of([[request]]),
+                  );
+                const link = [...sessions.values()].find(({ node }) => node === "node2")!;
+                const flush = link.connection.flush.bind(link.connection);
+                // To write to the first link is where the process stands still.
+                link.connection.flush = () => {
+                  link.connection.flush = flush;
+                  flush();
+                  (goes.socket as WebSocket & { terminate(): void }).terminate();
+                  Bun.sleepSync(700);
+                };
+                publish(goes, 1);
+                publish(stays, 2);
+                await until(() => stays.received.length === 1);
+                publish(stays, 3);
+                const numbersOf = ({ received }: RawClient) =>
+                  received.map((message) => (message[4] as [number])[0]);
+                await until(() => subscribers.every((client) => numbersOf(client).includes(3)));
+                assert.deepEqual(subscribers.map(numbersOf), [[1, 2, 3], [2, 3]]);
+                for (const client of [...subscribers, stays]) client.close();
+              },
+              { principals },
+              { ...settings, node: "node3" },
+            );
+          },
+          { principals },
+          { ...settings, node: "node2" },
+        );
+      },
+      { principals },
+      settings,
+    );
+  },
+  30_000,
+);
