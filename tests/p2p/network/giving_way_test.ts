@@ -1,9 +1,10 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
+import { freePorts } from "../../../lib/p2p/local/free_ports.ts";
 import type { NetworkEventType, NetworkProtocol } from "../../../lib/p2p/network/network.ts";
 import { networkProtocols } from "../../../lib/p2p/network/network.ts";
 import { startNetwork } from "../../../lib/p2p/network/start.ts";
-import { freePorts, gossipNodes, until } from "./gossip_nodes.ts";
+import { gossipNodes, until } from "./gossip_nodes.ts";
 
 /** The second connection arrives when messages are under way on the first, and for a while on both. */
 const heldMs = 300;
@@ -72,7 +73,7 @@ async function start(protocol: NetworkProtocol, nodeId: number, port: number, ot
 }
 
 async function losesNothing(protocol: NetworkProtocol): Promise<void> {
-  const [port = 0, ownPort = 0] = freePorts(2);
+  const [port = 0, ownPort = 0] = freePorts(2, "127.0.0.1");
   const one = await start(protocol, 0, port, []);
   const slowWay = slowWayTo(port);
   const two = await start(protocol, 1, ownPort, [port, slowWay.port]);

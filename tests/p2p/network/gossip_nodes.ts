@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePorts } from "../../../lib/p2p/local/free_ports.ts";
 import { startGossipsub } from "../../../lib/p2p/network/gossipsub.ts";
 import type { Host } from "../../../lib/p2p/network/host.ts";
 import type {
@@ -43,23 +44,12 @@ export function hostOf({ network }: GossipNode): Host {
   return (network as unknown as { readonly host: Host }).host;
 }
 
-/** Free ports, as the system gives them. */
-export function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } }),
-  );
-  const ports = listeners.map(({ port }) => port);
-  for (const listener of listeners) listener.stop(true);
-  return ports;
-}
-
 /** Nodes that know each other, not started. */
 export function gossipNodes(
   count: number,
   changes: Partial<NetworkSettings> = {},
 ): GossipNode[] {
-  const ports = freePorts(count);
+  const ports = freePorts(count, "127.0.0.1");
   const bootstrap = ports.map((port) => `/ip4/127.0.0.1/tcp/${port}`);
   return ports.map((listenPort, nodeId) =>
     new GossipNode({

@@ -1,12 +1,13 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
+import { freePorts } from "../../../lib/p2p/local/free_ports.ts";
 import { createHost, type Host } from "../../../lib/p2p/network/host.ts";
 import type { Stream } from "../../../lib/p2p/network/libp2p_types.ts";
 import type { NetworkHandlers } from "../../../lib/p2p/network/network.ts";
 import { SendMeter } from "../../../lib/p2p/network/send_meter.ts";
 import { writesOf } from "../../../lib/p2p/network/write_joiner.ts";
-import { freePorts, gossipNodes, until } from "./gossip_nodes.ts";
+import { gossipNodes, until } from "./gossip_nodes.ts";
 
 const protocol = "/holdfast-test/1";
 const handlers: NetworkHandlers = {
@@ -53,7 +54,7 @@ async function withStreams(
   body: (streams: readonly Stream[], proxy: Proxy, readBytes: () => number) => Promise<void>,
 ): Promise<void> {
   const [near, far] = gossipNodes(2);
-  const [port = 0] = freePorts(1);
+  const [port = 0] = freePorts(1, "127.0.0.1");
   using proxy = new Proxy(port, far!.settings.listenPort);
   const hosts: Host[] = [];
   let readBytes = 0;
