@@ -18,7 +18,10 @@ export class SendMeter<Item> {
   private first = 0;
   private awaitsConnection = false;
 
-  /** @param done the item's bytes have been handed on, or never will be: the stream has ended. */
+  /**
+   * @param done the item's bytes have been handed on, or never will be: the stream was broken off, or
+   * its connection has ended.
+   */
   constructor(
     private readonly stream: Stream,
     private readonly done: (item: Item, wasHandedOn: boolean) => void,
@@ -82,9 +85,16 @@ export class SendMeter<Item> {
   private readonly onTaken = (wasTaken: boolean): void => {
     this.awaitsConnection = false;
     if (wasTaken) this.settle();
+    else this.lose();
   };
 
   private end(): void {
+    // What a stream has passed on before it was closed still goes, for as long as its connection lives.
+    if (this.stream.status === "closed") this.settle();
+    if (!this.awaitsConnection || this.stream.status !== "closed") this.lose();
+  }
+
+  private lose(): void {
     while (this.first < this.items.length) this.done(this.items[this.first++]!, false);
     this.forget();
   }
