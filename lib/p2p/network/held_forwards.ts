@@ -61,6 +61,9 @@ interface Had {
  * one RPC which messages are there, and only those who have neither sent a message nor said so get it
  * forwarded. All else is forwarded at once.
  *
+ * A node knows its own reach alone. Who does not reach the author, though this node reaches both, has
+ * the message as much later as it is held.
+ *
  * The library does the rest: with its option `asyncValidation` it forwards when it is told to, and
  * leaves out who has sent the message meanwhile.
  */

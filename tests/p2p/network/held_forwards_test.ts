@@ -2,7 +2,7 @@ import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { type Forwards, HeldForwards } from "../../../lib/p2p/network/held_forwards.ts";
 import { stressTestTopic } from "../../../lib/p2p/network/topic.ts";
-import { fullMesh, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
+import { fullMesh, GossipNode, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
 
 /** What a router was asked to do. */
 class AskedRouter implements Forwards {
@@ -153,5 +153,33 @@ test("a full mesh that has settled sends nobody what it has", async () => {
     for (const { received } of others) {
       for (const times of received.values()) assert.equal(times, 1);
     }
+  });
+}, 60_000);
+
+test("startGossipsub() forwards what it has held to who does not reach the author", async () => {
+  const [middle, author, other] = gossipNodes(3).map(({ settings }) =>
+    new GossipNode({
+      ...settings,
+      bootstrap: settings.nodeId === 0 ? [] : settings.bootstrap.slice(0, 1),
+    })
+  );
+  assert.ok(middle !== undefined && author !== undefined && other !== undefined);
+  const nodes = [middle, author, other];
+  await withNodes(nodes, async () => {
+    await Promise.all(nodes.map((node) => node.start()));
+    await until(
+      "a star",
+      () => nodes.every(({ network }, id) => network.reachablePeers() === (id === 0 ? 2 : 1)),
+    );
+    // The first look of the middle at its peers has been by then: it holds.
+    await Bun.sleep(1_200);
+    for (let token = 0; token < 20; token++) {
+      author.network.publish(Buffer.from(`message ${token}`), token);
+    }
+    await until("all of it", () => other.received.size === 20);
+    for (const { received } of [middle, other]) {
+      assert.deepEqual([...received.values()], Array(20).fill(1));
+    }
+    assert.equal(author.received.size, 0);
   });
 }, 60_000);
