@@ -1,10 +1,16 @@
 import { type GossipSub, gossipsub, type GossipSubComponents } from "@libp2p/gossipsub";
 import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
-import { Uint8ArrayList } from "./bytes.ts";
 import { GossipStreams, type OutgoingStream, type StreamRouter } from "./gossip_streams.ts";
 import { createHost, type Host } from "./host.ts";
 import { type Forwards, HeldForwards } from "./held_forwards.ts";
 import { latin1Text } from "./latin1_text.ts";
+import {
+  liftLengthLimit,
+  longestInBatch,
+  longestMessage,
+  longestRpc,
+  type LongStream,
+} from "./long_messages.ts";
 import type {
   BroadcastNetwork,
   ClockOffset,
@@ -16,18 +22,6 @@ import { type Refuser, whenRefused } from "./refused_messages.ts";
 import { type CopyRemover, whenCopyRemoved } from "./removed_copies.ts";
 import { SendMeter } from "./send_meter.ts";
 import { stressTestTopic } from "./topic.ts";
-
-/** The longest message, header included, in bytes. */
-export const longestMessage = 4 * 1024 * 1024;
-
-/**
- * The longest RPC that is read. By default the library stops at 4 MiB, which a message of 4 MiB
- * exceeds with its envelope; and all that a peer asks for in one IWANT comes in one RPC.
- */
-const longestRpc = 64 * 1024 * 1024;
-
-/** The library gives up where an RPC of more than 4 MiB is encoded once for several peers. */
-const longestInBatch = longestMessage - 1024;
 
 /** Bytes of published messages that may wait for their slowest peer. */
 const mostWaitingBytes = 256 * 1024 * 1024;
@@ -307,38 +301,6 @@ interface Router
     data?: Uint8Array,
     options?: { readonly batchPublish: boolean },
   ): ReturnType<GossipSub["publish"]>;
-}
-
-/** A stream as the library keeps it. */
-interface LongStream extends OutgoingStream {
-  readonly protocol: string;
-  pushPrefixed(frame: Uint8ArrayList): void;
-}
-
-/**
- * Lets RPCs of more than 4 MiB be sent. The library has an option for those that come
- * (`maxInboundDataLength`) and none for those that go: it puts the length before an RPC with
- * `it-length-prefixed`, which throws there.
- */
-function liftLengthLimit({ streamsOutbound: streams }: Router): void {
-  const set = streams.set.bind(streams);
-  streams.set = (peer, stream) => {
-    const push = stream.push.bind(stream);
-    stream.push = (rpc) => {
-      if (rpc.byteLength < longestMessage) push(rpc);
-      else stream.pushPrefixed(new Uint8ArrayList(varintOf(rpc.byteLength), rpc));
-    };
-    return set(peer, stream);
-  };
-}
-
-/** An unsigned varint: https://github.com/multiformats/unsigned-varint */
-function varintOf(value: number): Uint8Array {
-  const bytes: number[] = [];
-  for (let left = value; left > 0 || bytes.length === 0; left >>>= 7) {
-    bytes.push(left >= 0x80 ? (left & 0x7f) | 0x80 : left);
-  }
-  return Uint8Array.from(bytes);
 }
 
 /** What the library says by a message alone. */

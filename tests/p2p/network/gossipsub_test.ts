@@ -1,7 +1,7 @@
 import { test } from "bun:test";
 import assert from "node:assert/strict";
 import { HostLimitError, UsageError } from "../../../lib/errors.ts";
-import { longestMessage } from "../../../lib/p2p/network/gossipsub.ts";
+import { longestMessage } from "../../../lib/p2p/network/long_messages.ts";
 import type { NetworkSettings } from "../../../lib/p2p/network/network.ts";
 import { fullMesh, gossipNodes, until, withNodes } from "./gossip_nodes.ts";
 
