@@ -21,6 +21,7 @@ const groups = [
   {
     lanes: 1,
     files: [
+      "tests/end_to_end/long_runs_test.ts",
       "tests/end_to_end/many_connections_test.ts",
       "tests/end_to_end/many_workers_test.ts",
       "tests/end_to_end/ramp_generator_cpu_test.ts",

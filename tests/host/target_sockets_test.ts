@@ -53,13 +53,23 @@ test("parseTargetSockets() takes any text", () => {
   assert.equal(parseTargetSockets("noise\n\0", "udp", ports).towardsTarget, 0);
 });
 
+/** Connections of before, to another listener with the same port, are sockets for a minute yet. */
+function listenWhereNobodyWas(
+  open: (socket: Bun.Socket<undefined>) => void,
+): Bun.TCPSocketListener<undefined> {
+  for (let tries = 0; tries < 100; tries++) {
+    const socket = { open, data() {} };
+    const listener = Bun.listen<undefined>({ hostname: "127.0.0.1", port: 0, socket });
+    const target = { first: listener.port, last: listener.port };
+    if (readTargetSockets("tcp", target).towardsTarget === 0) return listener;
+    listener.stop(true);
+  }
+  assert.fail("sockets towards every port that is free");
+}
+
 test.if(onLinux)("readTargetSockets() and samplePaths() see real connections", async () => {
   const accepted: Bun.Socket<undefined>[] = [];
-  const listener = Bun.listen<undefined>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { open: (socket) => void accepted.push(socket), data() {} },
-  });
+  const listener = listenWhereNobodyWas((socket) => void accepted.push(socket));
   const target = { first: listener.port, last: listener.port };
   const sockets = await Promise.all(Array.from({ length: 5 }, () =>
     Bun.connect<undefined>({

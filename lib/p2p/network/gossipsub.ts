@@ -1,6 +1,6 @@
 import { type GossipSub, gossipsub, type GossipSubComponents } from "@libp2p/gossipsub";
 import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
-import { GossipStreams, type OutgoingStream, type StreamRouter } from "./gossip_streams.ts";
+import { GossipStreams, type StreamRouter } from "./gossip_streams.ts";
 import { createHost, type Host } from "./host.ts";
 import { type Forwards, HeldForwards } from "./held_forwards.ts";
 import { latin1Text } from "./latin1_text.ts";
