@@ -10,8 +10,11 @@ import type { P2pCase, P2pResult } from "./p2p_case.ts";
 /** Beyond the broadcasting: to start the nodes, and for the last messages. */
 const extraMs = 90_000;
 
-/** Until the library of the nodes is compiled: it is several times slower in its first seconds. */
-export const warmupSeconds = 6;
+/**
+ * Until the library of the nodes is compiled: it is several times slower in its first seconds, of which
+ * 20 nodes on 2 cores have few.
+ */
+export const warmupSeconds = 12;
 
 /**
  * Lets `holdfast p2p local` do what a case asks for.

@@ -8,7 +8,7 @@ interface Holding {
 }
 
 /** Where others may still miss some of their peers, a message must not wait for long. */
-const brief: Holding = { heldMs: 60, tellMs: 20 };
+const brief: Holding = { heldMs: 120, tellMs: 50 };
 const settled: Holding = { heldMs: 250, tellMs: 100 };
 
 const tickMs = 20;
@@ -17,7 +17,7 @@ const tickMs = 20;
 const lateMs = 60;
 
 /** A node that is late has not read yet what it was told: then it holds for up to this long. */
-const mostHeldMs = 1_000;
+const mostHeldMs = 3_000;
 
 /**
  * For so long everyone must have been within reach until nobody is thought to miss anybody: longer than
