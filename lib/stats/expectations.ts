@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.ts";
 import { formatQuantity, type Limit, parseLimit } from "./expectation_value.ts";
-import { clientMetrics, type Metric, type MetricCatalogue } from "./metrics.ts";
+import type { Metric, MetricCatalogue } from "./metric_catalogue.ts";
+import { clientMetrics } from "./metrics.ts";
 import type { ClientSnapshot, ExpectationResult } from "./snapshot.ts";
 
 const operators = {

@@ -1,28 +1,13 @@
-import type { Quantity } from "./expectation_value.ts";
 import { failureKinds } from "./failure.ts";
 import { Histogram } from "./histogram.ts";
+import {
+  catalogueOf,
+  type Metric,
+  type MetricCatalogue,
+  type TimeFamily,
+} from "./metric_catalogue.ts";
 import { outageMetrics } from "./outage_metrics.ts";
 import type { ClientSnapshot, LossCounts, MessageCounts } from "./snapshot.ts";
-
-/** A figure of a run, of a client's where nothing else is said, that an expectation can name. */
-export interface Metric<Run = ClientSnapshot> {
-  readonly quantity: Quantity;
-  /** NaN where the run has no data for it. */
-  value(snapshot: Run): number;
-  /** What a percentage is a percentage of; metrics without it take none. */
-  whole?(snapshot: Run): number;
-  /** Why there may be no data. */
-  readonly without: string;
-}
-
-/** All metrics of one kind of run. */
-export interface MetricCatalogue<Run> {
-  /** For messages and help; a family is shown as a pattern. */
-  readonly names: readonly string[];
-  /** Names to compare a misspelt one with. */
-  similarNames(): readonly string[];
-  find(name: string): Metric<Run> | undefined;
-}
 
 /** All messages that were sent and are known not to be answered. */
 export function totalLost(lost: LossCounts): number {
@@ -146,54 +131,39 @@ const named: Readonly<Record<string, Metric>> = {
 
 const nothing = new Histogram();
 
-const histograms: Readonly<Record<string, (snapshot: ClientSnapshot) => Histogram>> = {
-  response: (snapshot) => snapshot.histograms.response,
-  service: (snapshot) => snapshot.histograms.service,
-  connect: (snapshot) => snapshot.histograms.connect,
-  reconnect: (snapshot) => snapshot.histograms.reconnect ?? nothing,
-  schedule: (snapshot) => snapshot.histograms.scheduleError,
-  lateness: (snapshot) => snapshot.histograms.lateness,
-};
+const times = (
+  of: (snapshot: ClientSnapshot) => Histogram,
+  without: string,
+): TimeFamily<ClientSnapshot> => ({ of, without });
 
-const withoutTimes: Readonly<Record<string, string>> = {
-  response: "no message was answered in the steady phase",
-  service: "no message was answered in the steady phase",
-  connect: "no connection was opened",
-  reconnect: "no connection was opened again",
-  schedule: noMessages,
-  lateness: noMessages,
-};
+const noAnswers = "no message was answered in the steady phase";
 
-const usualStatistics = ["min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+const ofSnapshots = catalogueOf(named, {
+  response: times(({ histograms }) => histograms.response, noAnswers),
+  service: times(({ histograms }) => histograms.service, noAnswers),
+  connect: times(({ histograms }) => histograms.connect, "no connection was opened"),
+  reconnect: times(
+    ({ histograms }) => histograms.reconnect ?? nothing,
+    "no connection was opened again",
+  ),
+  schedule: times(({ histograms }) => histograms.scheduleError, noMessages),
+  lateness: times(({ histograms }) => histograms.lateness, noMessages),
+});
 
 /** The metrics there are, for messages and help; a family is shown as a pattern. */
 export const metricNames: readonly string[] = [
-  ...Object.keys(histograms).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
-  ...Object.keys(named),
+  ...ofSnapshots.names,
   "failures.<kind>",
   "status.<name>",
 ];
 
-/** Names to compare a misspelt one with. */
-function similarMetricNames(): string[] {
-  return [
-    ...Object.keys(named),
-    ...Object.keys(histograms).flatMap((name) =>
-      usualStatistics.map((statistic) => `${name}.${statistic}`)
-    ),
-    ...failureKinds.map((kind) => `failures.${kind}`),
-  ];
-}
-
 /** The metric of that name, or undefined. */
 function findMetric(name: string): Metric | undefined {
-  if (Object.hasOwn(named, name)) return named[name];
-  const dot = name.indexOf(".");
-  if (dot < 0) return undefined;
-  const [family, member] = [name.slice(0, dot), name.slice(dot + 1)];
-  if (family === "failures") return failureMetric(member);
-  if (family === "status") return member === "" ? undefined : statusMetric(member);
-  return Object.hasOwn(histograms, family) ? timeMetric(family, member) : undefined;
+  const found = ofSnapshots.find(name);
+  if (found !== undefined) return found;
+  const [, family, member = ""] = /^(failures|status)\.(.+)$/s.exec(name) ?? [];
+  if (family === undefined) return undefined;
+  return family === "failures" ? failureMetric(member) : statusMetric(member);
 }
 
 function failureMetric(kind: string): Metric | undefined {
@@ -220,32 +190,11 @@ function statusMetric(status: string): Metric {
   };
 }
 
-function timeMetric(family: string, statistic: string): Metric | undefined {
-  const histogramOf = histograms[family]!;
-  const read = readerOf(statistic);
-  if (read === undefined) return undefined;
-  return {
-    quantity: "duration",
-    value: (snapshot) => read(histogramOf(snapshot)),
-    without: withoutTimes[family]!,
-  };
-}
-
-/** Times that have statistics. */
-export type Times = Pick<Histogram, "minNs" | "meanNs" | "maxNs" | "percentileNs">;
-
-/** Reads `p99.9`, `mean`, `min` or `max` of a histogram; undefined for any other name. */
-export function readerOf(statistic: string): ((histogram: Times) => number) | undefined {
-  if (statistic === "min") return (histogram) => histogram.minNs;
-  if (statistic === "mean") return (histogram) => histogram.meanNs;
-  if (statistic === "max") return (histogram) => histogram.maxNs;
-  const percentile = /^p(\d{1,3}(?:\.\d+)?)$/.exec(statistic)?.[1];
-  if (percentile === undefined || Number(percentile) > 100) return undefined;
-  return (histogram) => histogram.percentileNs(Number(percentile));
-}
-
 export const clientMetrics: MetricCatalogue<ClientSnapshot> = {
   names: metricNames,
-  similarNames: similarMetricNames,
+  similarNames: () => [
+    ...ofSnapshots.similarNames(),
+    ...failureKinds.map((kind) => `failures.${kind}`),
+  ],
   find: findMetric,
 };

@@ -1,4 +1,4 @@
-import type { Metric } from "./metrics.ts";
+import type { Metric } from "./metric_catalogue.ts";
 import type { Outage } from "./outage.ts";
 import type { ClientSnapshot } from "./snapshot.ts";
 

@@ -1,4 +1,9 @@
-import { type Metric, type MetricCatalogue, readerOf, type Times } from "../../stats/metrics.ts";
+import {
+  catalogueOf,
+  type Metric,
+  type MetricCatalogue,
+  type TimeFamily,
+} from "../../stats/metric_catalogue.ts";
 import { delaysOf, totalDropped } from "../snapshot.ts";
 import { type DeliveryCounts, lostOf } from "./delivery_counts.ts";
 import type { NetworkHistograms, NetworkSnapshot } from "./snapshot.ts";
@@ -55,48 +60,18 @@ const named: Readonly<Record<string, NetworkMetric>> = {
   },
 };
 
-/** As expectations call them. */
-const families: Readonly<Record<string, keyof NetworkHistograms>> = {
-  delivery: "delivery",
-  "reach-50": "reach50",
-  "reach-99": "reach99",
-  "reach-100": "reach100",
-  "send-delay": "sendDelay",
-  lateness: "lateness",
-  ping: "ping",
-};
-
-const usualStatistics = ["min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
-
-function find(name: string): NetworkMetric | undefined {
-  if (Object.hasOwn(named, name)) return named[name];
-  const dot = name.indexOf(".");
-  const family = name.slice(0, dot);
-  const key = dot < 0 || !Object.hasOwn(families, family) ? undefined : families[family];
-  const read = readerOf(name.slice(dot + 1));
-  if (key === undefined || read === undefined) return undefined;
-  return {
-    quantity: "duration",
-    value: (snapshot) => read(timesOf(snapshot, key)),
-    without: key === "ping" ? "no ping came back" : "no message was delivered",
-  };
-}
-
-function timesOf({ histograms }: NetworkSnapshot, key: keyof NetworkHistograms): Times {
-  return key === "delivery" ? delaysOf(histograms) : histograms[key];
-}
+const times = (
+  key: keyof NetworkHistograms,
+  without = "no message was delivered",
+): TimeFamily<NetworkSnapshot> => ({ of: ({ histograms }) => histograms[key], without });
 
 /** What `--expect` of `holdfast p2p local` can name. */
-export const networkMetrics: MetricCatalogue<NetworkSnapshot> = {
-  names: [
-    ...Object.keys(families).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
-    ...Object.keys(named),
-  ],
-  similarNames: () => [
-    ...Object.keys(named),
-    ...Object.keys(families).flatMap((name) =>
-      usualStatistics.map((statistic) => `${name}.${statistic}`)
-    ),
-  ],
-  find,
-};
+export const networkMetrics: MetricCatalogue<NetworkSnapshot> = catalogueOf(named, {
+  delivery: { ...times("delivery"), of: ({ histograms }) => delaysOf(histograms) },
+  "reach-50": times("reach50"),
+  "reach-99": times("reach99"),
+  "reach-100": times("reach100"),
+  "send-delay": times("sendDelay"),
+  lateness: times("lateness"),
+  ping: times("ping", "no ping came back"),
+});

@@ -1,7 +1,6 @@
-import { type Metric, type MetricCatalogue, readerOf, type Times } from "../../stats/metrics.ts";
+import { catalogueOf, type Metric, type MetricCatalogue } from "../../stats/metric_catalogue.ts";
 import {
   delaysOf,
-  type NodeHistograms,
   type NodeSnapshot,
   sumOverSenders,
   totalDropped,
@@ -90,58 +89,28 @@ const named: Readonly<Record<string, NodeMetric>> = {
   },
 };
 
-/** As expectations call them. */
-const families: Readonly<Record<string, (histograms: NodeHistograms) => Times>> = {
-  delivery: delaysOf,
-  "delivery-corrected": ({ correctedDelivery }) => correctedDelivery,
-  "send-delay": ({ sendDelay }) => sendDelay,
-  lateness: ({ lateness }) => lateness,
-  ping: ({ ping }) => ping,
-};
-
-const withoutTimes: Readonly<Record<string, string>> = {
-  delivery: "no message was received",
-  "delivery-corrected": "no message was received of a node whose clock's offset is known",
-  "send-delay": "this node sent nothing",
-  lateness: "this node had nothing to broadcast",
-  ping: "no ping came back",
-};
-
-const usualStatistics = ["min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
-
 /**
  * What `--expect` of `holdfast p2p node` can name. `delivered` and `lost` are of the messages that
  * this node knows of: those in the range of indices that it has seen of each sender. Delivery times
  * are as the clocks show them, negative ones too; `delivery-corrected` are by the sender's clock less
  * its offset.
  */
-export const nodeMetrics: MetricCatalogue<NodeSnapshot> = {
-  names: [
-    ...Object.keys(families).map((name) => `${name}.<min|mean|p50|p99|p99.9|…|max>`),
-    ...Object.keys(named),
-  ],
-  similarNames: () => [
-    ...Object.keys(named),
-    ...Object.keys(families).flatMap((name) =>
-      usualStatistics.map((statistic) => `${name}.${statistic}`)
-    ),
-  ],
-  find(name) {
-    if (Object.hasOwn(named, name)) return named[name];
-    const dot = name.indexOf(".");
-    if (dot < 0) return undefined;
-    const [family, member] = [name.slice(0, dot), name.slice(dot + 1)];
-    return Object.hasOwn(families, family) ? timeMetric(family, member) : undefined;
+export const nodeMetrics: MetricCatalogue<NodeSnapshot> = catalogueOf(named, {
+  delivery: {
+    of: ({ histograms }) => delaysOf(histograms),
+    without: "no message was received",
   },
-};
-
-function timeMetric(family: string, statistic: string): NodeMetric | undefined {
-  const timesOf = families[family]!;
-  const read = readerOf(statistic);
-  if (read === undefined) return undefined;
-  return {
-    quantity: "duration",
-    value: (snapshot) => read(timesOf(snapshot.histograms)),
-    without: withoutTimes[family]!,
-  };
-}
+  "delivery-corrected": {
+    of: ({ histograms }) => histograms.correctedDelivery,
+    without: "no message was received of a node whose clock's offset is known",
+  },
+  "send-delay": {
+    of: ({ histograms }) => histograms.sendDelay,
+    without: "this node sent nothing",
+  },
+  lateness: {
+    of: ({ histograms }) => histograms.lateness,
+    without: "this node had nothing to broadcast",
+  },
+  ping: { of: ({ histograms }) => histograms.ping, without: "no ping came back" },
+});

@@ -1,4 +1,4 @@
-import type { Metric, MetricCatalogue } from "../../stats/metrics.ts";
+import type { Metric, MetricCatalogue } from "../../stats/metric_catalogue.ts";
 import { probeMetrics } from "../probe/metrics.ts";
 import { type HaSnapshot, spreadDifference, type StepReport } from "./snapshot.ts";
 
@@ -40,8 +40,7 @@ export const haMetrics: MetricCatalogue<HaSnapshot> = {
   names: [...Object.keys(named), ...probeMetrics.names],
   similarNames: () => [...Object.keys(named), ...probeMetrics.similarNames()],
   find(name) {
-    const found = named[name];
-    if (found !== undefined) return found;
+    if (Object.hasOwn(named, name)) return named[name];
     const ofProbe = probeMetrics.find(name);
     if (ofProbe === undefined) return undefined;
     const { quantity, value, whole, without } = ofProbe;

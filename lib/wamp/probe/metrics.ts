@@ -1,5 +1,9 @@
-import type { Histogram } from "../../stats/histogram.ts";
-import { type Metric, type MetricCatalogue, readerOf } from "../../stats/metrics.ts";
+import {
+  catalogueOf,
+  type Metric,
+  type MetricCatalogue,
+  type TimeFamily,
+} from "../../stats/metric_catalogue.ts";
 import {
   lostOf,
   type ProbeHistograms,
@@ -8,24 +12,6 @@ import {
 } from "./snapshot.ts";
 
 type ProbeMetric = Metric<ProbeSnapshot>;
-
-const families: Readonly<Record<string, keyof ProbeHistograms>> = {
-  ack: "acknowledgement",
-  call: "call",
-  delivery: "delivery",
-  lateness: "lateness",
-  connect: "connect",
-  reconnect: "reconnect",
-};
-
-const without: Readonly<Record<keyof ProbeHistograms, string>> = {
-  acknowledgement: "no publication was acknowledged",
-  call: "no call was answered",
-  delivery: "no event was received",
-  lateness: "nothing was published",
-  connect: "no session was opened",
-  reconnect: "no session was opened again",
-};
 
 function ofPublications(value: (counts: RequestCounts) => number): ProbeMetric {
   return {
@@ -96,26 +82,17 @@ function ofSessions(key: "open" | "failed" | "lost"): ProbeMetric {
   };
 }
 
-function find(name: string): ProbeMetric | undefined {
-  const found = named[name];
-  if (found !== undefined) return found;
-  const [family = "", ...rest] = name.split(".");
-  const key = families[family];
-  const read = readerOf(rest.join("."));
-  if (key === undefined || read === undefined) return undefined;
-  const value = (histogram: Histogram) => histogram.count === 0 ? NaN : read(histogram);
-  return {
-    quantity: "duration",
-    value: ({ histograms }) => value(histograms[key]),
-    without: without[key],
-  };
-}
-
-const familyNames = Object.keys(families);
+const times = (key: keyof ProbeHistograms, without: string): TimeFamily<ProbeSnapshot> => ({
+  of: ({ histograms }) => histograms[key],
+  without,
+});
 
 /** What `--expect` of the probe can name. */
-export const probeMetrics: MetricCatalogue<ProbeSnapshot> = {
-  names: [...Object.keys(named), `${familyNames.join("|")}.{p50|p99|p99.9|…|mean|min|max}`],
-  similarNames: () => [...Object.keys(named), ...familyNames.map((family) => `${family}.p99`)],
-  find,
-};
+export const probeMetrics: MetricCatalogue<ProbeSnapshot> = catalogueOf(named, {
+  ack: times("acknowledgement", "no publication was acknowledged"),
+  call: times("call", "no call was answered"),
+  delivery: times("delivery", "no event was received"),
+  lateness: times("lateness", "nothing was published"),
+  connect: times("connect", "no session was opened"),
+  reconnect: times("reconnect", "no session was opened again"),
+});
