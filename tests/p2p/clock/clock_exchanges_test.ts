@@ -1,6 +1,9 @@
+import { test } from "bun:test";
 import assert from "node:assert/strict";
-import { clockProtocol } from "../../../lib/p2p/clock/clock_frames.ts";
+import { ClockExchanges } from "../../../lib/p2p/clock/clock_exchanges.ts";
+import { clockProtocol, encodeAnswer } from "../../../lib/p2p/clock/clock_frames.ts";
 import type { Host } from "../../../lib/p2p/network/host.ts";
+import type { Connection } from "../../../lib/p2p/network/libp2p_types.ts";
 import { WallClock } from "../../../lib/p2p/wall_clock.ts";
 import { connectionOf, Heard, until, withPeers } from "../sqmr/peers.ts";
 
@@ -168,3 +171,50 @@ withPeers("ClockExchanges live through malformed answers and questions", async (
   assert.ok(heard.bytes.readBigUInt64BE(12) >= heard.bytes.readBigUInt64BE(4));
   assert.equal(connection.status, "open");
 });
+
+/** A stream whose other end answers at once, and how often it was asked. */
+class AnsweringStream extends EventTarget {
+  readonly status = "open";
+  readonly readStatus = "readable";
+  readonly remoteWriteStatus = "writable";
+  readonly readBufferLength = 0;
+  asked = 0;
+
+  onData(): void {}
+  abort(): void {}
+  send(request: Uint8Array): void {
+    this.asked++;
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    const data = encodeAnswer(new DataView(request.buffer).getUint32(0), nowNs, nowNs);
+    queueMicrotask(() => this.dispatchEvent(Object.assign(new Event("message"), { data })));
+  }
+}
+
+test("inspected() asks each of few peers once a second, and many of them less often", async () => {
+  const clocks = new ClockExchanges(clockAhead(0));
+  const connectionTo = (peer: number, stream?: AnsweringStream) => ({
+    remotePeer: { toString: () => `peer ${peer}` },
+    newStream: () => stream ?? new Promise(() => {}),
+  } as unknown as Connection);
+  try {
+    const stream = new AnsweringStream();
+    const connection = connectionTo(0, stream);
+    clocks.settled(connection, 0);
+    await until("the first exchanges", () => stream.asked === 8);
+    const askedInThreeLooks = async () => {
+      const before = stream.asked;
+      for (let look = 0; look < 3; look++) {
+        await Bun.sleep(1_000);
+        clocks.inspected(connection);
+      }
+      return stream.asked - before;
+    };
+    assert.equal(await askedInThreeLooks(), 3);
+    for (let peer = 1; peer < 20; peer++) clocks.settled(connectionTo(peer), peer);
+    // Five a second of 20 peers: every 4 s.
+    assert.equal(await askedInThreeLooks(), 0);
+    assert.equal(await askedInThreeLooks(), 1);
+  } finally {
+    clocks.stop();
+  }
+}, 30_000);
