@@ -34,9 +34,12 @@ export class Authors {
 
 /** What is used of the library's router. */
 export interface Forwarder {
+  readonly mesh: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Messages that a peer has said it has. */
+  readonly idontwants: ReadonlyMap<string, { has(id: string): boolean }>;
   forwardMessage(
     id: string,
-    message: { readonly from?: Uint8Array },
+    message: { readonly topic: string; readonly from?: Uint8Array },
     from?: string,
     except?: ReadonlySet<string>,
   ): void;
@@ -44,13 +47,20 @@ export interface Forwarder {
 
 /**
  * Keeps a router from forwarding a message to its own author, as routers in go and rust do: the
- * library spares whom it has the message from alone. To rust-libp2p such a message is invalid.
+ * library spares whom it has the message from alone. To rust-libp2p such a message is invalid. And
+ * where nobody of the mesh lacks the message, the router is not asked at all.
  */
 export function spareAuthors(router: Forwarder, authors: Authors): void {
   const forward = router.forwardMessage.bind(router);
   router.forwardMessage = (id, message, from, except) => {
     const author = message.from === undefined ? undefined : authors.find(message.from);
     if (author === undefined) return forward(id, message, from, except);
+    const lacksIt = (peer: string) =>
+      peer !== from && peer !== author.name && except?.has(peer) !== true &&
+      router.idontwants.get(peer)?.has(id) !== true;
+    let isLacking = false;
+    for (const peer of router.mesh.get(message.topic) ?? []) isLacking ||= lacksIt(peer);
+    if (!isLacking) return;
     const spared = except === undefined ? author.itself : new Set([...except, author.name]);
     forward(id, message, from, spared);
   };

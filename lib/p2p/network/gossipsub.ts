@@ -3,6 +3,8 @@ import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { GossipStreams, type StreamRouter } from "./gossip_streams.ts";
 import { createHost, type Host } from "./host.ts";
 import { type Forwards, HeldForwards } from "./held_forwards.ts";
+import { type BatchSender, leaveOutKey } from "./implied_key.ts";
+import { fastIdOf, knowSigners, type Validator } from "./known_signers.ts";
 import { latin1Text } from "./latin1_text.ts";
 import {
   liftLengthLimit,
@@ -20,8 +22,10 @@ import type {
 } from "./network.ts";
 import { type Refuser, whenRefused } from "./refused_messages.ts";
 import { type CopyRemover, whenCopyRemoved } from "./removed_copies.ts";
+import { readAtOnce, type RpcReceiver } from "./rpc_reader.ts";
 import { SendMeter } from "./send_meter.ts";
 import { stressTestTopic } from "./topic.ts";
+import { type Judge, judgeNobody } from "./unjudged.ts";
 
 /** Bytes of published messages that may wait for their slowest peer. */
 const mostWaitingBytes = 256 * 1024 * 1024;
@@ -44,8 +48,6 @@ export const gossipsubProtocols: readonly string[] = [
   "/meshsub/1.1.0",
   "/meshsub/1.0.0",
 ];
-
-const bytesAsText = (bytes: Uint8Array | undefined) => bytes === undefined ? "" : latin1Text(bytes);
 
 /** A published message on its way to several peers. */
 interface Outgoing {
@@ -126,12 +128,11 @@ class Gossipsub implements BroadcastNetwork {
       heartbeatInterval: 1_000,
       idontwantMaxMessages: mostIdontwants,
       idontwantMinDataSize: isSparing ? 0 : idontwantBytes,
-      maxInboundDataLength: longestRpc,
       maxOutboundBufferSize: mostPeerBytes,
       seenTTL: duplicatesForgottenMs,
       tagMeshPeers: false,
       // Author and sequence number tell a duplicate before its signature is verified again.
-      fastMsgIdFn: ({ from, seqno }) => bytesAsText(from) + bytesAsText(seqno),
+      fastMsgIdFn: fastIdOf,
       // The default id of rust-libp2p.
       msgIdFn: (message) => {
         if (message.type !== "signed") throw new TypeError("an unsigned message came this far");
@@ -141,7 +142,7 @@ class Gossipsub implements BroadcastNetwork {
         );
         return encoder.encode(name + message.sequenceNumber);
       },
-      msgIdToStrFn: bytesAsText,
+      msgIdToStrFn: latin1Text,
       // Nobody is judged, as rust-libp2p has it unless told otherwise: the nodes of a benchmark often
       // share an address, which alone would bar them.
       scoreParams: {
@@ -152,10 +153,14 @@ class Gossipsub implements BroadcastNetwork {
       },
     })(components) as unknown as Router;
     if (isSparing) this.forwards = new HeldForwards(this.router);
+    judgeNobody(this.router as unknown as Judge);
     liftLengthLimit(this.router);
     whenRefused(this.router, () => this.refused++);
     whenCopyRemoved(this.router, () => this.copies++);
+    knowSigners(this.router as unknown as Validator, stressTestTopic);
+    leaveOutKey(this.router as unknown as BatchSender);
     spareAuthors(this.router as unknown as Forwarder, authors);
+    readAtOnce(this.router as unknown as RpcReceiver, longestRpc);
     this.streams = new GossipStreams(this.router, (peer, stream) => {
       const meter = new SendMeter(stream, this.passedOn);
       this.meters.set(peer, meter);

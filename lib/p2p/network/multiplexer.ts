@@ -1,6 +1,7 @@
 import { yamux } from "@libp2p/yamux";
-import type { Uint8ArrayList } from "./bytes.ts";
-import type { Stream } from "./libp2p_types.ts";
+import type { Bytes, Uint8ArrayList } from "./bytes.ts";
+import { handDirectly, type MessageSource, tellListenersAlone } from "./direct_messages.ts";
+import type { MessageStream, Stream } from "./libp2p_types.ts";
 import { WindowUpdates } from "./window_updates.ts";
 import { JoinedWrites, setWritesOf } from "./write_joiner.ts";
 
@@ -32,6 +33,7 @@ interface FrameSender {
   _newStream(...details: readonly never[]): Stream;
   sendFrame(header: FrameHeader, data?: Uint8ArrayList): boolean;
   readonly streams: readonly { readonly id: string; onMuxerNeedsDrain(): void }[];
+  onData(bytes: Bytes): void;
   close(options?: { readonly signal?: AbortSignal }): Promise<void>;
   abort(reason: Error): void;
 }
@@ -58,6 +60,7 @@ export function multiplexer(settings: Parameters<typeof yamux>[0]): Yamux {
       joinUpdates(sender);
       flushAtEnd(sender, () => writes.flush());
       followStreams(sender, writes);
+      readAtOnce(connection, sender);
       return muxer;
     };
     return factory;
@@ -108,6 +111,7 @@ function followStreams(sender: FrameSender, writes: JoinedWrites): void {
   sender._newStream = (...details) => {
     const stream = newStream(...details);
     setWritesOf(stream, writes);
+    tellListenersAlone(stream as unknown as MessageSource);
     return stream;
   };
 }
@@ -124,4 +128,17 @@ function flushAtEnd(sender: FrameSender, flush: () => void): void {
     abort(reason);
     flush();
   };
+}
+
+/** Hands all that comes to the multiplexer directly. */
+function readAtOnce(connection: MessageStream, sender: FrameSender): void {
+  handDirectly(connection as unknown as MessageSource, (bytes) => {
+    try {
+      sender.onData(bytes);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause : new Error(String(cause));
+      sender.abort(reason);
+      connection.abort(reason);
+    }
+  });
 }

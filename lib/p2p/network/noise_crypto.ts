@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { type ICryptoInterface, noise, pureJsCrypto } from "@libp2p/noise";
 import sodium from "libsodium-wrappers";
-import type { Bytes } from "./bytes.ts";
+import type { Bytes, Uint8ArrayList } from "./bytes.ts";
+import { handDirectly, type MessageSource, tellListenersAlone } from "./direct_messages.ts";
+import { NoiseFrames } from "./noise_frames.ts";
 
 /**
  * The cryptography of noise. `@libp2p/noise` takes chacha20-poly1305 for frames of 1,200 bytes and
@@ -158,17 +160,19 @@ interface Frames {
 }
 
 /** What is used of `EncryptedMessageStream` of `@libp2p/noise`. */
-interface EncryptedStream {
+interface EncryptedStream extends MessageSource {
   readonly handshake: {
     encrypt(plaintext: Bytes): Bytes;
     decrypt(ciphertext: Bytes, place?: Uint8Array): Bytes;
   };
+  decoder: { decode(piece: Bytes): Iterable<Bytes>; readonly buffer?: Uint8ArrayList };
   encrypt(plaintext: Bytes): Bytes;
   decrypt(ciphertext: Bytes): Bytes;
+  abort(reason: Error): void;
 }
 
 /** What is used of `TCPSocketMultiaddrConnection` of `@libp2p/tcp`. */
-interface SocketConnection {
+interface SocketConnection extends MessageSource {
   readonly socket?: { write(bytes: Uint8Array): boolean };
   sendData(data: Bytes): { readonly sentBytes: number; readonly canSendMore: boolean };
 }
@@ -177,20 +181,23 @@ interface SocketConnection {
 export async function sodiumNoise(): Promise<ReturnType<typeof noise>> {
   const crypto = await sodiumCrypto();
   const create = noise({ crypto });
+  const join = (connection: unknown, secured: unknown) => {
+    tighten(secured as EncryptedStream, crypto);
+    writeAtOnce(connection as SocketConnection);
+    readAtOnce(connection as SocketConnection, secured as EncryptedStream);
+  };
   return (components) => {
     const encrypter = create(components);
     const secureOutbound = encrypter.secureOutbound.bind(encrypter);
     const secureInbound = encrypter.secureInbound.bind(encrypter);
     encrypter.secureOutbound = async (connection, options) => {
       const secured = await secureOutbound(connection, options);
-      tighten(secured.connection as unknown as EncryptedStream, crypto);
-      writeAtOnce(connection as unknown as SocketConnection);
+      join(connection, secured.connection);
       return secured;
     };
     encrypter.secureInbound = async (connection, options) => {
       const secured = await secureInbound(connection, options);
-      tighten(secured.connection as unknown as EncryptedStream, crypto);
-      writeAtOnce(connection as unknown as SocketConnection);
+      join(connection, secured.connection);
       return secured;
     };
     return encrypter;
@@ -206,6 +213,8 @@ const largestPlaintext = largestFrame - tagBytes;
  */
 function tighten(stream: EncryptedStream, { encryptInto }: Frames): void {
   const { handshake } = stream;
+  // What came with the end of the handshake may be in the library's already.
+  stream.decoder = new NoiseFrames(stream.decoder.buffer);
   const encrypt = (plaintext: Bytes) => handshake.encrypt(plaintext);
   stream.encrypt = (plaintext) => {
     const bytes = plaintext.byteLength;
@@ -241,5 +250,18 @@ function writeAtOnce(connection: SocketConnection): void {
   connection.sendData = (data) => ({
     sentBytes: data.byteLength,
     canSendMore: socket.write(data.subarray()),
+  });
+}
+
+/** Makes a connection hand all that comes to its encryption directly. */
+function readAtOnce(connection: SocketConnection, secured: EncryptedStream): void {
+  tellListenersAlone(connection);
+  tellListenersAlone(secured);
+  handDirectly(connection, (bytes) => {
+    try {
+      for (const frame of secured.decoder.decode(bytes)) secured.onData(secured.decrypt(frame));
+    } catch (cause) {
+      secured.abort(cause instanceof Error ? cause : new Error(String(cause)));
+    }
   });
 }

@@ -1,3 +1,5 @@
+import { MalformedStreamError } from "./stream_reader.ts";
+
 /** What is used of the library's router. */
 export interface Refuser {
   readonly score: {
@@ -8,17 +10,9 @@ export interface Refuser {
   handlePeerReadStreamError(error: Error, peer: never): void;
 }
 
-/** How a stream ends that is no RPCs; all others end with their connection. */
-const lengthErrors: ReadonlySet<string> = new Set([
-  "InvalidMessageLengthError",
-  "InvalidDataLengthError",
-  "InvalidDataLengthLengthError",
-  "UnexpectedEOFError",
-]);
-
 /**
  * Tells of everything that gossipsub refuses: messages, RPCs that are none, and streams that are no
- * RPCs. The library tells its metrics alone, which cost a twelfth of the time of a message.
+ * RPCs; all other ends of streams are those of their connections. The library tells its metrics alone, which cost a twelfth of the time of a message.
  */
 export function whenRefused(router: Refuser, refused: () => void): void {
   const { score } = router;
@@ -43,7 +37,7 @@ export function whenRefused(router: Refuser, refused: () => void): void {
     }
   };
   router.handlePeerReadStreamError = (error, peer) => {
-    if (lengthErrors.has(error.name)) refused();
+    if (error instanceof MalformedStreamError) refused();
     handlePeerReadStreamError(error, peer);
   };
 }

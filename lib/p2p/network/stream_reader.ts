@@ -1,3 +1,5 @@
+import type { Bytes } from "./bytes.ts";
+import { handDirectly, type MessageSource } from "./direct_messages.ts";
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from "./libp2p_types.ts";
 
 /** A stream whose bytes break its protocol. The stream is given up; the node goes on. */
@@ -46,6 +48,7 @@ class StreamReader {
   start(): void {
     const { stream } = this;
     for (const type of eventTypes) stream.addEventListener(type, this);
+    handDirectly(stream as unknown as MessageSource, (bytes) => this.read(bytes));
     if (stream.readBufferLength > 0) return;
     if (stream.readableEnded || this.isClosedByPeer || stream.status !== "open") this.end();
   }
@@ -69,7 +72,7 @@ class StreamReader {
     }
   }
 
-  private read(data: StreamMessageEvent["data"]): void {
+  private read(data: Bytes): void {
     try {
       if (data instanceof Uint8Array) this.consumer.piece(data);
       else for (const piece of data) this.consumer.piece(piece);

@@ -104,6 +104,25 @@ test("sendIDontWants() tells no more than 500 ids at once", () =>
     ]);
   }));
 
+test("sendIDontWants() tells many peers less often, and holds for as much longer", () =>
+  withForwards(async (forwards, router) => {
+    for (let peer = 0; peer < 9; peer++) router.mesh.get(stressTestTopic)?.add(`peer ${peer}`);
+    forwards.inspected(true);
+    router.sendIDontWants(Buffer.from("one"), stressTestTopic, "author");
+    await until("the first is told", () => router.told.length === 1);
+    const startMs = performance.now();
+    forwards.received("two", "author", true);
+    router.sendIDontWants(Buffer.from("two"), stressTestTopic, "author");
+    await until("the second is told", () => router.told.length === 2);
+    // 12 peers of the mesh, 25 a second; looks are 20 ms apart.
+    const toldMs = performance.now() - startMs;
+    assert.ok(toldMs >= 440, `told after ${toldMs} ms`);
+    assert.deepEqual(router.forwarded, []);
+    await until("it is forwarded", () => router.forwarded.length === 1);
+    const heldMs = performance.now() - startMs;
+    assert.ok(heldMs >= 1_150, `held for ${heldMs} ms`);
+  }));
+
 test("startGossipsub() forwards at once where it is told to", async () => {
   const nodes = gossipNodes(3, { forwarding: "at-once" });
   await withNodes(nodes, async () => {

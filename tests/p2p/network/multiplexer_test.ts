@@ -26,6 +26,15 @@ class Sink extends EventTarget {
     return this.hasEnded ? "closed" : "open";
   }
 
+  // What the library's connections have, and nobody needs here.
+  onData(): void {}
+  safeDispatchEvent(): boolean {
+    return true;
+  }
+  listenerCount(): number {
+    return 1;
+  }
+
   send(bytes: { subarray(): Uint8Array }): boolean {
     if (this.hasEnded) throw new Error("the connection has ended");
     this.sent.push(bytes.subarray());
