@@ -18,12 +18,16 @@ const firstExchanges = 8;
 const firstEveryMs = 25;
 
 /**
- * Later there is one a second with each peer, and no more than five a second with all of them: clocks
+ * Later there is one a second with each peer, and no more than five a second with up to 50: clocks
  * drift slowly, and a node has other things to do. Of 20 nodes on two cores, one a second with each
  * took a tenth of a core.
  */
 const everyMs = 1_000;
 const everyMsPerPeer = 200;
+/** Of the exchanges of the last minute the best one counts: of more than 50 peers too there are some. */
+const mostEveryMs = 10_000;
+/** The calls are not quite a second apart. */
+const earlyMs = 50;
 
 /** An answer that takes longer will not come; another stream is opened. */
 const answerTimeoutMs = 10_000;
@@ -91,10 +95,8 @@ export class ClockExchanges {
     if (asking.stream === undefined) void this.open(asking);
     else if (asking.sentAt === undefined) {
       if (asking.answered < firstExchanges) return;
-      // Half a second before: by the next call it would be late.
-      if (sinceMs >= Math.max(everyMs, everyMsPerPeer * this.peers.size) - everyMs / 2) {
-        this.ask(asking, asking.stream);
-      }
+      const dueMs = Math.max(everyMs, Math.min(mostEveryMs, everyMsPerPeer * this.peers.size));
+      if (sinceMs >= dueMs - earlyMs) this.ask(asking, asking.stream);
     } else if (sinceMs > answerTimeoutMs) {
       asking.stream.abort(new Error("the time was not told in time"));
     }

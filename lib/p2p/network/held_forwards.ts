@@ -10,13 +10,17 @@ interface Holding {
 /** Where others may still miss some of their peers, a message must not wait for long. */
 const brief: Holding = { heldMs: 120, tellMs: 50 };
 
+/** No mesh has more (D_high). */
+const mostMeshPeers = 12;
+
 /**
  * Later a node tells each peer of its mesh every 100 ms, and all of them no more than 25 times a second:
- * to 20 nodes on two cores, telling everybody every 100 ms was a third of all RPCs.
+ * to 20 nodes on two cores, telling everybody every 100 ms was a third of all RPCs. How many peers the
+ * meshes of the others have it does not know: it holds for those that have the most.
  */
-function settled(peers: number): Holding {
-  const tellMs = Math.max(100, 40 * peers);
-  return { tellMs, heldMs: 2.5 * tellMs };
+function settled(meshPeers: number, peers: number): Holding {
+  const everyMs = (count: number) => Math.max(100, 40 * count);
+  return { tellMs: everyMs(meshPeers), heldMs: 2.5 * everyMs(Math.min(mostMeshPeers, peers)) };
 }
 
 const tickMs = 20;
@@ -137,7 +141,10 @@ export class HeldForwards {
     const isLate = nowMs - this.lastTickMs > tickMs + lateMs;
     this.lastTickMs = nowMs;
     const { heldMs, tellMs } = nowMs - this.fullSinceMs >= this.settledForMs
-      ? settled(this.router.mesh.get(stressTestTopic)?.size ?? 0)
+      ? settled(
+        this.router.mesh.get(stressTestTopic)?.size ?? 0,
+        this.router.streamsOutbound.size,
+      )
       : brief;
     if (nowMs - this.lastToldMs >= tellMs - tickMs / 2) {
       this.lastToldMs = nowMs;

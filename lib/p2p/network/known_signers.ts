@@ -1,3 +1,4 @@
+import { parsePeerId, peerIdOfKey } from "../identity.ts";
 import { latin1Text } from "./latin1_text.ts";
 import type { PeerId, PublicKey } from "./libp2p_types.ts";
 import { SignedBytes } from "./signed_bytes.ts";
@@ -6,6 +7,13 @@ import { SignedBytes } from "./signed_bytes.ts";
 const mostSigners = 10_000;
 
 const sequenceBytes = 8;
+
+/** The peer id of an ed25519 key, and the key in protobuf; longer ones have fields that nobody knows. */
+const peerIdBytes = 38;
+const keyBytes = 36;
+
+/** The library encodes a peer id in base58, which takes the square of its length; none is as long. */
+const longestPeerIdBytes = 64;
 
 /** A message as it came. */
 export interface RawMessage {
@@ -60,7 +68,7 @@ const textOf = (bytes: Uint8Array | undefined) => bytes === undefined ? "" : lat
  * Spares a router to make the author of each message anew, its peer id, its key and the key's peer id,
  * which together take as long as the signature: whose messages the library has found valid before is
  * known. What does not look like a message of theirs, or has a signature that does not hold, is for
- * the library to judge.
+ * the library to judge, but for an author's id that is none.
  *
  * @param topic the one whose messages come.
  */
@@ -72,18 +80,23 @@ export function knowSigners(router: Validator, topic: string): void {
 
   const judge = async (source: PeerId, message: RawMessage) => {
     const validation = await validate(source, message);
-    if (validation.code !== "valid" || message.from === undefined) return validation;
-    const { from: peer, key: publicKey } = validation.msg;
-    const fromText = latin1Text(message.from);
-    if (peer === undefined || publicKey?.type !== "Ed25519") return validation;
+    const { from, key } = message;
+    if (validation.code !== "valid" || from?.byteLength !== peerIdBytes) return validation;
+    if (key !== undefined && key.byteLength !== keyBytes) return validation;
+    const publicKey = validation.msg.key;
+    if (publicKey?.type !== "Ed25519") return validation;
+    const fromText = latin1Text(from);
     if (signers.size >= mostSigners && !signers.has(fromText)) return validation;
-    const keyText = message.key && latin1Text(message.key);
-    signers.set(fromText, { peer, name: peer.toString(), publicKey, keyText });
+    const keyText = key && latin1Text(key);
+    // The library's own id is a view of all that came with the message.
+    const name = peerIdOfKey(publicKey.raw);
+    signers.set(fromText, { peer: parsePeerId(name), name, publicKey, keyText });
     return validation;
   };
 
   router.validateReceivedMessage = (source, message) => {
     const { from, data, seqno, signature, key } = message;
+    if (from !== undefined && from.byteLength > longestPeerIdBytes) return { code: "invalid" };
     const isWhole = from !== undefined && data !== undefined && seqno?.length === sequenceBytes &&
       signature !== undefined && message.topic === topic;
     if (!isWhole) return judge(source, message);

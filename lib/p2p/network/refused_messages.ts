@@ -12,7 +12,8 @@ export interface Refuser {
 
 /**
  * Tells of everything that gossipsub refuses: messages, RPCs that are none, and streams that are no
- * RPCs; all other ends of streams are those of their connections. The library tells its metrics alone, which cost a twelfth of the time of a message.
+ * RPCs; all other ends of streams are those of their connections. The library tells its metrics alone,
+ * which cost a twelfth of the time of a message.
  */
 export function whenRefused(router: Refuser, refused: () => void): void {
   const { score } = router;

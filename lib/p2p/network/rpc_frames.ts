@@ -10,28 +10,30 @@ export class RpcFrames {
   private rest: Uint8ArrayList | undefined;
   private wholeBytes = 0;
 
-  /** @param mostBytes of an RPC. */
-  constructor(private readonly mostBytes: number) {}
+  /**
+   * @param mostBytes of an RPC.
+   * @param receive is given every RPC; a view of the piece where it lies in one, which nobody else
+   * writes to.
+   */
+  constructor(
+    private readonly mostBytes: number,
+    private readonly receive: (rpc: Uint8Array) => void,
+  ) {}
 
   /** Whether the stream may end here: between two RPCs. */
   get isComplete(): boolean {
     return this.rest === undefined;
   }
 
-  /**
-   * The RPCs that are whole with this piece; views of it where they are, which nobody else writes to.
-   *
-   * @throws {MalformedStreamError} a length beyond the bound.
-   */
-  push(piece: Uint8Array): readonly Uint8Array[] {
+  /** @throws {MalformedStreamError} a length beyond the bound, after all RPCs before it. */
+  push(piece: Uint8Array): void {
     let bytes = piece;
     if (this.rest !== undefined) {
       this.rest.append(piece);
-      if (this.rest.byteLength < this.wholeBytes) return [];
+      if (this.rest.byteLength < this.wholeBytes) return;
       bytes = this.rest.subarray();
       this.rest = undefined;
     }
-    const frames: Uint8Array[] = [];
     let start = 0;
     while (start < bytes.byteLength) {
       let at = start;
@@ -48,17 +50,16 @@ export class RpcFrames {
       if (!isKnown || at + length > bytes.byteLength) {
         this.wholeBytes = isKnown ? at - start + length : 0;
         this.rest = new Uint8ArrayList(bytes.subarray(start));
-        break;
+        return;
       }
-      frames.push(bytes.subarray(at, at + length));
+      this.receive(bytes.subarray(at, at + length));
       start = at + length;
     }
-    return frames;
   }
 
   private tooLong(): MalformedStreamError {
     return new MalformedStreamError(
-      `an RPC of gossipsub announces more than ${this.mostBytes} bytes`,
+      `an RPC's length is over ${this.mostBytes} bytes, or has over ${mostLengthBytes} bytes itself`,
     );
   }
 }

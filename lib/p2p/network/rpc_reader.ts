@@ -37,17 +37,18 @@ export function readAtOnce(router: RpcReceiver, mostBytes: number): void {
     void router.pipePeerReadStream(peer, rawStream);
   };
   router.pipePeerReadStream = (peer, source) => {
-    const frames = new RpcFrames(mostBytes);
+    const stream = source as Stream;
+    const frames = new RpcFrames(mostBytes, (rpc) => handle(router, peer, rpc));
     const { promise, resolve } = Promise.withResolvers<void>();
-    readStream(source as Stream, {
-      piece: (bytes) => {
-        for (const frame of frames.push(bytes)) handle(router, peer, frame);
-      },
+    readStream(stream, {
+      piece: (bytes) => frames.push(bytes),
       ended: (failure) => {
         const reason = failure ?? (frames.isComplete ? undefined : new MalformedStreamError(
           "a stream of gossipsub ended within an RPC",
         ));
-        if (reason !== undefined) router.handlePeerReadStreamError(reason, peer);
+        // Where the connection has come to its end, the peer may have another: it is not forgotten.
+        const isBroken = reason !== undefined && stream.status !== "closed";
+        if (isBroken) router.handlePeerReadStreamError(reason, peer);
         resolve();
       },
     });

@@ -11,6 +11,9 @@ const prefix = encoder.encode("libp2p-pubsub:");
 /** Tags of length-delimited fields 1 to 4 of the message `RPC.Message`. */
 const [fromTag, dataTag, seqnoTag, topicTag] = [0x0a, 0x12, 0x1a, 0x22];
 
+/** Room for more is not kept. */
+const mostKeptBytes = 1024 * 1024;
+
 /** Of a tag and a length. */
 const mostHeaderBytes = 6;
 
@@ -33,20 +36,22 @@ export class SignedBytes {
     const { topic } = this;
     const most = prefix.byteLength + 4 * mostHeaderBytes + from.byteLength + data.byteLength +
       seqno.byteLength + topic.byteLength;
-    if (most > this.bytes.byteLength) {
-      this.bytes = new Uint8Array(2 * most);
+    const kept = this.bytes;
+    if (most > kept.byteLength) {
+      this.bytes = new Uint8Array(most > mostKeptBytes ? most : 2 * most);
       this.bytes.set(prefix);
     }
+    const { bytes } = this;
+    if (most > mostKeptBytes) this.bytes = kept;
     this.at = prefix.byteLength;
-    this.field(fromTag, from);
-    this.field(dataTag, data);
-    this.field(seqnoTag, seqno);
-    this.field(topicTag, topic);
-    return this.bytes.subarray(0, this.at);
+    this.field(bytes, fromTag, from);
+    this.field(bytes, dataTag, data);
+    this.field(bytes, seqnoTag, seqno);
+    this.field(bytes, topicTag, topic);
+    return bytes.subarray(0, this.at);
   }
 
-  private field(tag: number, value: Uint8Array): void {
-    const { bytes } = this;
+  private field(bytes: Uint8Array, tag: number, value: Uint8Array): void {
     bytes[this.at++] = tag;
     let left = value.byteLength;
     for (; left >= 0x80; left >>>= 7) bytes[this.at++] = (left & 0x7f) | 0x80;

@@ -10,7 +10,7 @@ class AskedRouter implements Forwards {
   /** The peer, and the ids that it was told. */
   readonly told: [string, string[]][] = [];
   readonly mesh = new Map([[stressTestTopic, new Set(["author", "other", "old"])]]);
-  readonly streamsOutbound = new Map([
+  readonly streamsOutbound = new Map<string, { protocol: string }>([
     ["author", { protocol: "/meshsub/1.2.0" }],
     ["other", { protocol: "/meshsub/1.2.0" }],
     ["old", { protocol: "/meshsub/1.1.0" }],
@@ -106,7 +106,10 @@ test("sendIDontWants() tells no more than 500 ids at once", () =>
 
 test("sendIDontWants() tells many peers less often, and holds for as much longer", () =>
   withForwards(async (forwards, router) => {
-    for (let peer = 0; peer < 9; peer++) router.mesh.get(stressTestTopic)?.add(`peer ${peer}`);
+    for (let peer = 0; peer < 9; peer++) {
+      router.mesh.get(stressTestTopic)?.add(`peer ${peer}`);
+      router.streamsOutbound.set(`peer ${peer}`, { protocol: "/meshsub/1.1.0" });
+    }
     forwards.inspected(true);
     router.sendIDontWants(Buffer.from("one"), stressTestTopic, "author");
     await until("the first is told", () => router.told.length === 1);

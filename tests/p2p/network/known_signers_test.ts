@@ -118,6 +118,31 @@ test("knowSigners() leaves to the library what is not certainly valid", async ()
   assert.equal(asked.length, before);
 });
 
+test("knowSigners() keeps nothing of a message but who signed it", async () => {
+  const { asked, validate } = askedRouter();
+  const key = publicKeyToProtobuf(author.publicKey);
+  // The library passes over fields that nobody knows, however long: field 15, of 100 bytes.
+  const longKey = Buffer.concat([key, Uint8Array.of(0x7a, 100), new Uint8Array(100)]);
+  for (let round = 0; round < 2; round++) {
+    await validate({ ...await signedMessage(), key: longKey });
+    assert.equal(asked.length, round + 1);
+  }
+  const chunk = new Uint8Array(1_000_000);
+  const message = await signedMessage();
+  chunk.set(message.from!, 500);
+  await validate({ ...message, from: chunk.subarray(500, 500 + message.from!.byteLength) });
+  const validation = await validate(await signedMessage());
+  assert.ok(validation.code === "valid");
+  assert.equal(asked.length, 3);
+  assert.ok((validation.msg.from?.toMultihash().bytes.buffer.byteLength ?? 0) < 1_000);
+});
+
+test("knowSigners() refuses an author whose id is too long to be one", async () => {
+  const { asked, validate } = askedRouter();
+  const validation = await validate({ ...await signedMessage(), from: new Uint8Array(300_000) });
+  assert.deepEqual([validation, asked], [{ code: "invalid" }, []]);
+});
+
 interface Router extends Validator {
   readonly score: { readonly deliveryRecords: { readonly records: ReadonlyMap<string, unknown> } };
   handleReceivedMessage(from: unknown, message: RawMessage): Promise<void>;

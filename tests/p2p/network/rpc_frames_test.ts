@@ -21,11 +21,11 @@ test("push() gives the same RPCs for any cut of a stream", () => {
   const wire = Buffer.concat(bodies.map(framed));
   const random = seededRandom(2);
   for (const most of [1, 2, 5, 1_500, 65_536, wire.byteLength]) {
-    const frames = new RpcFrames(mostBytes);
     const read: Uint8Array[] = [];
+    const frames = new RpcFrames(mostBytes, (rpc) => read.push(rpc));
     for (let at = 0; at < wire.byteLength;) {
       const end = at + 1 + Math.floor(random() * most);
-      read.push(...frames.push(wire.subarray(at, end)));
+      frames.push(wire.subarray(at, end));
       at = end;
       if (at >= wire.byteLength) assert.ok(frames.isComplete);
     }
@@ -37,11 +37,12 @@ test("push() gives the same RPCs for any cut of a stream", () => {
 test("push() knows that an RPC is not whole", () => {
   const wire = framed(randomBytes(200));
   for (let end = 1; end < wire.byteLength; end++) {
-    const frames = new RpcFrames(mostBytes);
-    assert.deepEqual(frames.push(wire.subarray(0, end)), []);
-    assert.equal(frames.isComplete, false);
-    assert.equal(frames.push(wire.subarray(end)).length, 1);
-    assert.equal(frames.isComplete, true);
+    let count = 0;
+    const frames = new RpcFrames(mostBytes, () => count++);
+    frames.push(wire.subarray(0, end));
+    assert.deepEqual([frames.isComplete, count], [false, 0]);
+    frames.push(wire.subarray(end));
+    assert.deepEqual([frames.isComplete, count], [true, 1]);
   }
 });
 
@@ -53,8 +54,14 @@ test("push() refuses lengths beyond the bound, in one piece or in many", () => {
     new Uint8Array(20).fill(0x80),
   ];
   for (const bytes of tooLong) {
-    assert.throws(() => new RpcFrames(mostBytes).push(bytes), MalformedStreamError);
-    const frames = new RpcFrames(mostBytes);
+    const read: number[][] = [];
+    const all = new RpcFrames(mostBytes, (rpc) => read.push([...rpc]));
+    assert.throws(
+      () => all.push(Buffer.concat([Uint8Array.of(2, 7, 8), bytes])),
+      MalformedStreamError,
+    );
+    assert.deepEqual(read, [[7, 8]], "what comes before it");
+    const frames = new RpcFrames(mostBytes, () => assert.fail("there is none"));
     assert.throws(() => {
       for (const byte of bytes) frames.push(Uint8Array.of(byte));
     }, MalformedStreamError);
@@ -64,10 +71,10 @@ test("push() refuses lengths beyond the bound, in one piece or in many", () => {
 test("push() of nonsense gives RPCs within the bound, or refuses it", () => {
   const random = seededRandom(3);
   for (let round = 0; round < 2_000; round++) {
-    const frames = new RpcFrames(64);
+    const frames = new RpcFrames(64, (rpc) => assert.ok(rpc.byteLength <= 64));
     const bytes = Uint8Array.from({ length: 100 }, () => Math.floor(random() * 256));
     try {
-      for (const frame of frames.push(bytes)) assert.ok(frame.byteLength <= 64);
+      frames.push(bytes);
     } catch (error) {
       assert.ok(error instanceof MalformedStreamError);
     }
