@@ -56,3 +56,8 @@ export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return text.split("\n", 1)[0] ?? "";
 }
+
+/** What was thrown, as an error: libraries take no other reason, and anything can be thrown. */
+export function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,3 +1,4 @@
+import { errorOf } from "../../errors.ts";
 import { nowNs as monotonicNs } from "../../stats/clock.ts";
 import type { Connection, PeerId, Stream } from "../network/libp2p_types.ts";
 import { type ClockOffset, foreignPeer } from "../network/network.ts";
@@ -190,7 +191,7 @@ export class ClockExchanges {
     try {
       stream.send(request);
     } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      stream.abort(errorOf(error));
     }
   }
 

@@ -2,7 +2,7 @@ import { type GossipSub, gossipsub, type GossipSubComponents } from "@libp2p/gos
 import { Authors, type Forwarder, spareAuthors } from "./authors.ts";
 import { GossipStreams, type StreamRouter } from "./gossip_streams.ts";
 import { createHost, type Host } from "./host.ts";
-import { type Forwards, HeldForwards } from "./held_forwards.ts";
+import { type Forwards, HeldForwards, mostMeshPeers } from "./held_forwards.ts";
 import { type BatchSender, leaveOutKey } from "./implied_key.ts";
 import { fastIdOf, knowSigners, type Validator } from "./known_signers.ts";
 import { latin1Text } from "./latin1_text.ts";
@@ -119,7 +119,7 @@ class Gossipsub implements BroadcastNetwork {
       // It forwards when HeldForwards says so.
       asyncValidation: isSparing,
       D: 6,
-      Dhi: 12,
+      Dhi: mostMeshPeers,
       Dlo: 5,
       emitSelf: false,
       fallbackToFloodsub: false,

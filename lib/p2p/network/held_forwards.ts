@@ -11,7 +11,7 @@ interface Holding {
 const brief: Holding = { heldMs: 120, tellMs: 50 };
 
 /** No mesh has more (D_high). */
-const mostMeshPeers = 12;
+export const mostMeshPeers = 12;
 
 /**
  * Later a node tells each peer of its mesh every 100 ms, and all of them no more than 25 times a second:

@@ -5,8 +5,8 @@ import type { OutgoingStream } from "./gossip_streams.ts";
 export const longestMessage: number = 4 * 1024 * 1024;
 
 /**
- * The longest RPC that is read. By default the library stops at 4 MiB, which a message of 4 MiB
- * exceeds with its envelope; and all that a peer asks for in one IWANT comes in one RPC.
+ * The longest RPC that is read. A message of 4 MiB exceeds 4 MiB, where the library stops by itself,
+ * with its envelope; and all that a peer asks for in one IWANT comes in one RPC.
  */
 export const longestRpc: number = 64 * 1024 * 1024;
 
@@ -20,9 +20,8 @@ export interface LongStream extends OutgoingStream {
 }
 
 /**
- * Lets RPCs of more than 4 MiB be sent. The library has an option for those that come
- * (`maxInboundDataLength`) and none for those that go: it puts the length before an RPC with
- * `it-length-prefixed`, which throws there.
+ * Lets RPCs of more than 4 MiB be sent: the library puts the length before an RPC with
+ * `it-length-prefixed`, which throws there, and has no option for it.
  */
 export function liftLengthLimit(
   { streamsOutbound: streams }: { readonly streamsOutbound: Map<string, LongStream> },

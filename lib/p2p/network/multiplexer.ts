@@ -1,4 +1,5 @@
 import { yamux } from "@libp2p/yamux";
+import { errorOf } from "../../errors.ts";
 import type { Bytes, Uint8ArrayList } from "./bytes.ts";
 import { handDirectly, type MessageSource, tellListenersAlone } from "./direct_messages.ts";
 import type { MessageStream, Stream } from "./libp2p_types.ts";
@@ -136,7 +137,7 @@ function readAtOnce(connection: MessageStream, sender: FrameSender): void {
     try {
       sender.onData(bytes);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause : new Error(String(cause));
+      const reason = errorOf(cause);
       sender.abort(reason);
       connection.abort(reason);
     }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type ICryptoInterface, noise, pureJsCrypto } from "@libp2p/noise";
 import sodium from "libsodium-wrappers";
+import { errorOf } from "../../errors.ts";
 import type { Bytes, Uint8ArrayList } from "./bytes.ts";
 import { handDirectly, type MessageSource, tellListenersAlone } from "./direct_messages.ts";
 import { NoiseFrames } from "./noise_frames.ts";
@@ -261,7 +262,7 @@ function readAtOnce(connection: SocketConnection, secured: EncryptedStream): voi
     try {
       for (const frame of secured.decoder.decode(bytes)) secured.onData(secured.decrypt(frame));
     } catch (cause) {
-      secured.abort(cause instanceof Error ? cause : new Error(String(cause)));
+      secured.abort(errorOf(cause));
     }
   });
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { errorOf } from "../../errors.ts";
 import type { Connection, Stream, StreamMessageEvent } from "./libp2p_types.ts";
 
 /** https://github.com/libp2p/specs/blob/master/ping/ping.md */
@@ -107,7 +108,7 @@ export class Pinger {
   private fail(cause: unknown): void {
     const stream = this.stream;
     this.stream = undefined;
-    stream?.abort(cause instanceof Error ? cause : new Error(String(cause)));
+    stream?.abort(errorOf(cause));
     if (cause instanceof Error && cause.name === "UnsupportedProtocolError") {
       this.answeredAt = performance.now();
     }

@@ -23,7 +23,7 @@ const mostHeaderBytes = 6;
  */
 export class SignedBytes {
   private readonly topic: Uint8Array;
-  private bytes = new Uint8Array(4096);
+  private bytes: Uint8Array = new Uint8Array(4096);
   private at = 0;
 
   constructor(topic: string) {
@@ -36,19 +36,23 @@ export class SignedBytes {
     const { topic } = this;
     const most = prefix.byteLength + 4 * mostHeaderBytes + from.byteLength + data.byteLength +
       seqno.byteLength + topic.byteLength;
-    const kept = this.bytes;
-    if (most > kept.byteLength) {
-      this.bytes = new Uint8Array(most > mostKeptBytes ? most : 2 * most);
-      this.bytes.set(prefix);
-    }
-    const { bytes } = this;
-    if (most > mostKeptBytes) this.bytes = kept;
+    const bytes = this.roomFor(most);
     this.at = prefix.byteLength;
     this.field(bytes, fromTag, from);
     this.field(bytes, dataTag, data);
     this.field(bytes, seqnoTag, seqno);
     this.field(bytes, topicTag, topic);
     return bytes.subarray(0, this.at);
+  }
+
+  /** Begins with the prefix. */
+  private roomFor(most: number): Uint8Array {
+    if (most <= this.bytes.byteLength) return this.bytes;
+    const isKept = most <= mostKeptBytes;
+    const room = new Uint8Array(isKept ? 2 * most : most);
+    room.set(prefix);
+    if (isKept) this.bytes = room;
+    return room;
   }
 
   private field(bytes: Uint8Array, tag: number, value: Uint8Array): void {

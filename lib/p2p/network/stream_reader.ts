@@ -1,3 +1,4 @@
+import { errorOf } from "../../errors.ts";
 import type { Bytes } from "./bytes.ts";
 import { handDirectly, type MessageSource } from "./direct_messages.ts";
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from "./libp2p_types.ts";
@@ -77,7 +78,7 @@ class StreamReader {
       if (data instanceof Uint8Array) this.consumer.piece(data);
       else for (const piece of data) this.consumer.piece(piece);
     } catch (thrown) {
-      const failure = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const failure = errorOf(thrown);
       this.isClosedByPeer = false;
       this.end(failure);
       this.stream.abort(failure);

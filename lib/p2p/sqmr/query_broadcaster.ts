@@ -1,3 +1,4 @@
+import { errorOf } from "../../errors.ts";
 import type { Connection, PeerId, Stream } from "../network/libp2p_types.ts";
 import type { DropReason, NetworkHandlers, NetworkSettings } from "../network/network.ts";
 import { readStream } from "../network/stream_reader.ts";
@@ -191,7 +192,7 @@ export class QueryBroadcaster {
         writesOf(stream)?.afterAll((wasTaken) => this.left(query, wasTaken)) === true;
       if (!waits) this.left(query, true);
     } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      stream.abort(errorOf(error));
       this.finish(message, noPeer);
     }
   }

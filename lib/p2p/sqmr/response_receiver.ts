@@ -1,3 +1,4 @@
+import { errorOf } from "../../errors.ts";
 import type { Connection, PeerId, Stream } from "../network/libp2p_types.ts";
 import { MalformedStreamError, readStream } from "../network/stream_reader.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -86,7 +87,7 @@ export class ResponseReceiver {
       this.read(stream, subscription);
       await stream.close({ signal: deadline });
     } catch (error) {
-      stream?.abort(error instanceof Error ? error : new Error(String(error)));
+      stream?.abort(errorOf(error));
       if (stream === undefined) subscription.protocols = sqmrProtocols;
     } finally {
       subscription.isOpening = false;
